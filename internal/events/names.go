@@ -80,6 +80,9 @@ type Recorded struct {
 	Payload    Payload
 	Meta       Meta
 	RecordedAt time.Time // UTC, to the microsecond; never decreases along the log
+	// Data is the payload's bytes as they stand in the log. Only readers for
+	// auditors fill it.
+	Data []byte
 }
 
 // PrincipalKind says in which manner the actor of an event was known.
