@@ -1,0 +1,266 @@
+package eventlog
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"tenure/internal/events"
+)
+
+// A batch is at most this, and waits at most this long for as many callers as
+// the batch before had: without that, two halves of the callers take turns for
+// ever, each half a batch.
+const (
+	maxBatch      = 1000
+	maxBatchBytes = 4 << 20
+	gather        = 100 * time.Microsecond
+)
+
+// Appender appends commands to the log, together: those that arrive while a
+// batch is under way form the next one. A process has one.
+type Appender struct {
+	pool    *pgxpool.Pool
+	logger  *slog.Logger
+	observe func(Batch)
+	giveUp  time.Duration
+	heads   *announcer
+
+	mu      sync.Mutex
+	waiting []*call
+	closed  bool
+	target  int           // how many callers the loop waits for
+	arrived chan struct{} // a caller came, or target of them did, or it is closed; holds one
+	stopped chan struct{} // the loop has ended
+	hurry   context.Context
+	stop    context.CancelFunc
+}
+
+// Batch is what an appender observed of one batch, for metrics.
+type Batch struct {
+	Commands int
+	Bytes    int
+	Took     time.Duration
+	Failed   bool
+}
+
+// Config is how an appender works. The zero value works.
+type Config struct {
+	// GiveUp is how long the appender asks for an outcome that it does not
+	// know before it says so; 30 s when zero.
+	GiveUp time.Duration
+	// Observe is called after each batch, from one goroutine; nil for not.
+	Observe func(Batch)
+}
+
+// NewAppender starts an appender on a pool that Configure has prepared. Close
+// ends it.
+func NewAppender(pool *pgxpool.Pool, logger *slog.Logger, config Config) *Appender {
+	hurry, stop := context.WithCancel(context.Background())
+	a := &Appender{
+		pool: pool, logger: logger, observe: config.Observe, giveUp: config.GiveUp,
+		heads: newAnnouncer(pool, logger), arrived: make(chan struct{}, 1), stopped: make(chan struct{}),
+		hurry: hurry, stop: stop,
+	}
+	if a.giveUp <= 0 {
+		a.giveUp = 30 * time.Second
+	}
+	go a.run()
+	return a
+}
+
+// call is a command on its way, with what its caller waits for.
+type call struct {
+	command *Command
+	events  []encoded
+	meta    string
+	size    int
+	uses    map[thing]use
+	attempt uuid.UUID
+	left    bool // its caller went away before it was sent; under the appender's lock
+	sent    bool // it may have reached the server; only the loop looks
+	done    chan struct{}
+	receipt Receipt
+	err     error
+}
+
+// Append appends a command and returns when it is durable. A caller whose
+// context ends leaves; if the command was sent by then the error is
+// ErrUnknownOutcome, else nothing was written and it is the context's. The
+// other errors are those at the top of this package.
+func (a *Appender) Append(ctx context.Context, c Command) (Receipt, error) {
+	one, err := newCall(&c)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := a.enqueue(one); err != nil {
+		return Receipt{}, err
+	}
+	select {
+	case <-one.done:
+		return one.receipt, one.err
+	case <-ctx.Done():
+		return a.leave(ctx, one)
+	}
+}
+
+func newCall(c *Command) (*call, error) {
+	if err := checkCommand(c); err != nil {
+		return nil, err
+	}
+	rows, meta, size, err := encodeEvents(c)
+	if err != nil {
+		return nil, err
+	}
+	return &call{command: c, events: rows, meta: meta, size: size, uses: usesOf(c), attempt: uuid.New(), done: make(chan struct{})}, nil
+}
+
+func (a *Appender) enqueue(c *call) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return fmt.Errorf("%w: it is closing", ErrUnavailable)
+	}
+	a.waiting = append(a.waiting, c)
+	if n := len(a.waiting); n == 1 || n == a.target {
+		a.nudge()
+	}
+	return nil
+}
+
+// nudge wakes the loop, which finds out by itself why.
+func (a *Appender) nudge() {
+	select {
+	case a.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// leave takes a call out of the queue, or says that it is too late for that.
+func (a *Appender) leave(ctx context.Context, c *call) (Receipt, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, w := range a.waiting {
+		if w == c {
+			a.waiting = append(a.waiting[:i:i], a.waiting[i+1:]...)
+			return Receipt{}, fmt.Errorf("eventlog: append: left before it was sent: %w", context.Cause(ctx))
+		}
+	}
+	select {
+	case <-c.done: // the answer and the end came together
+		return c.receipt, c.err
+	default:
+		return Receipt{}, fmt.Errorf("%w: its caller left: %w", ErrUnknownOutcome, context.Cause(ctx))
+	}
+}
+
+// Close takes no more commands, answers all that wait, and ends. What is not
+// appended when ctx ends is answered that it was not, or that it is unknown.
+func (a *Appender) Close(ctx context.Context) error {
+	a.mu.Lock()
+	a.closed = true
+	a.nudge()
+	a.mu.Unlock()
+	defer a.stop()
+	select {
+	case <-a.stopped:
+	case <-ctx.Done():
+		a.stop() // what cannot be sent now is not tried again
+		<-a.stopped
+	}
+	a.heads.close()
+	return context.Cause(ctx)
+}
+
+// run carries out batch after batch until the appender is closed and empty.
+func (a *Appender) run() {
+	defer close(a.stopped)
+	last := 0
+	for {
+		batch, closed := a.take()
+		if len(batch) == 0 {
+			if closed {
+				return
+			}
+			<-a.arrived
+			a.gather(last)
+			continue
+		}
+		last = len(batch)
+		a.carryOut(batch)
+		if a.pending() > 0 {
+			a.gather(last)
+		}
+	}
+}
+
+// gather waits a moment while fewer callers are here than were in the last
+// batch: they have just been answered, and most of them come again.
+func (a *Appender) gather(last int) {
+	a.mu.Lock()
+	a.target = last
+	enough := len(a.waiting) >= last || a.closed
+	a.mu.Unlock()
+	if enough {
+		return
+	}
+	timer := time.NewTimer(gather)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return
+		case <-a.arrived:
+			if a.pending() >= last {
+				return
+			}
+		}
+	}
+}
+
+func (a *Appender) pending() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.waiting)
+}
+
+// take removes the next batch from the queue: in the order of arrival, what
+// fits together. What does not fit waits for the batch after.
+func (a *Appender) take() (batch []*call, closed bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	uses := make(map[thing]use, 4*len(a.waiting))
+	var rest []*call
+	size := 0
+	for i, c := range a.waiting {
+		if len(batch) == maxBatch {
+			rest = append(rest, a.waiting[i:]...)
+			break
+		}
+		if len(batch) > 0 && size+c.size > maxBatchBytes || !fits(uses, c.uses) {
+			rest = append(rest, c)
+			continue
+		}
+		join(uses, c.uses)
+		batch = append(batch, c)
+		size += c.size
+	}
+	a.waiting = rest
+	return batch, a.closed
+}
+
+// answer gives a caller what he waits for.
+func (c *call) answer(r Receipt, err error) {
+	c.receipt, c.err = r, err
+	close(c.done)
+}
+
+// positions are those of a command's events in a batch that begins after head.
+func positions(log events.LogID, at time.Time, next events.Position, n int) Receipt {
+	return Receipt{Log: log, First: next, Last: next + events.Position(n) - 1, RecordedAt: at}
+}
