@@ -20,6 +20,7 @@ const (
 	maxBatch      = 1000
 	maxBatchBytes = 4 << 20
 	gather        = 100 * time.Microsecond
+	few           = 64
 )
 
 // Appender appends commands to the log, together: those that arrive while a
@@ -193,10 +194,23 @@ func (a *Appender) run() {
 		}
 		last = len(batch)
 		a.carryOut(batch)
-		if a.pending() > 0 {
-			a.gather(last)
+		if n := a.pending(); n > 0 {
+			a.gather(expected(last, n))
 		}
 	}
+}
+
+// expected is how many callers are worth a moment's wait, when the last batch
+// was just answered and more wait already. Of few callers all, since what a
+// batch costs is the round trip and the disk. Of many only as many as before:
+// then the callers' own work goes on while the server works, which is worth
+// more than a larger batch (measured with 16 callers: a quarter more appends
+// when waiting for all; with 256: a sixth fewer).
+func expected(last, waiting int) int {
+	if last+waiting <= few {
+		return last + waiting
+	}
+	return last
 }
 
 // gather waits a moment while fewer callers are here than were in the last
