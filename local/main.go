@@ -21,6 +21,7 @@ import (
 type cli struct {
 	FollowParent bool `help:"Stop when the process that started this one is gone."`
 
+	Run    runCommand    `cmd:"" help:"Start the stores, the API, the projector and the worker, until Ctrl-C."`
 	Stores storesCommand `cmd:"" help:"Start the stores only, and print their addresses, until Ctrl-C."`
 	Test   testCommand   `cmd:"" help:"Run a command beside stores that are thrown away afterwards."`
 
@@ -99,8 +100,7 @@ type guardCommand struct{}
 // Run is the whole life of the guard.
 func (guardCommand) Run() error {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	proc.Watch(os.Stdin)
-	return nil
+	return proc.Watch(os.Stdin)
 }
 
 type fetchCommand struct {
@@ -108,4 +108,4 @@ type fetchCommand struct {
 }
 
 // Run brings Postgres.
-func (f fetchCommand) Run() error { return store.FetchPostgres(f.Dir, "") }
+func (f fetchCommand) Run(ctx context.Context) error { return store.FetchPostgres(ctx, f.Dir, "") }

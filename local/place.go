@@ -42,4 +42,4 @@ func isRoot(dir string) bool {
 
 func (p place) bin() string             { return filepath.Join(p.dir, "bin") }
 func (p place) log() string             { return filepath.Join(p.dir, "log") }
-func (p place) file(name string) string { return filepath.Join(p.dir, name) }
+func (p place) path(name string) string { return filepath.Join(p.dir, name) }

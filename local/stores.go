@@ -18,18 +18,25 @@ func (storesCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h, err := openHome(ctx, at, sayTo(os.Stderr))
+	h, err := lockHome(at)
 	if err != nil {
 		return err
 	}
-	for _, line := range append(storeEnv(h.stores), testEnv(h.stores)...) {
-		fmt.Println("export", quoted(line))
+	err = h.open(ctx, sayTo(os.Stderr), func() {})
+	if err == nil {
+		for _, line := range append(storeEnv(h.stores), testEnv(h.stores)...) {
+			fmt.Println("export", quoted(line))
+		}
+		<-ctx.Done()
 	}
-	<-ctx.Done()
-	return h.close()
+	if ctx.Err() != nil {
+		err = nil // we were told to end
+	}
+	return errors.Join(err, h.close())
 }
 
-// home is the stores in our directory, which keep their data.
+// home is our directory, which is ours alone while we run, and the stores that
+// keep their data in it.
 type home struct {
 	place
 	self   string
@@ -38,7 +45,7 @@ type home struct {
 	stores *store.Stores
 }
 
-func openHome(ctx context.Context, at place, say func(string, ...any)) (*home, error) {
+func lockHome(at place) (*home, error) {
 	lock, err := lockDir(at.dir)
 	if err != nil {
 		return nil, err
@@ -50,21 +57,30 @@ func openHome(ctx context.Context, at place, say func(string, ...any)) (*home, e
 	if h.guard, err = proc.NewGuard([]string{h.self, "guard"}, lock); err != nil {
 		return nil, err
 	}
-	if h.ports, err = store.LoadPorts(at.file("ports.json")); err != nil {
+	// Left by a stack that was killed together with its guard, it would lie.
+	err = (&runFile{path: at.path("run.json")}).remove()
+	h.guard.Remove(at.path("run.json"))
+	if err == nil {
+		h.ports, err = store.LoadPorts(at.path("ports.json"))
+	}
+	if err != nil {
 		return nil, errors.Join(err, h.close())
 	}
+	return h, nil
+}
+
+// open starts the stores. It calls changed when one had to be started again.
+func (h *home) open(ctx context.Context, say func(string, ...any), changed func()) error {
+	var err error
 	h.stores, err = store.Open(ctx, store.Setup{
-		Data: at.file("data"), Bin: at.bin(), Log: at.log(), Ports: h.ports,
-		Guard: h.guard, Machine: store.ThisMachine(h.self), Say: say,
+		Data: h.path("data"), Bin: h.bin(), Log: h.log(), Ports: h.ports,
+		Guard: h.guard, Machine: store.ThisMachine(h.self), Say: say, Changed: changed,
 	}, store.URLs{
 		Postgres: os.Getenv("TENURE_POSTGRES_URL"),
 		Mongo:    os.Getenv("TENURE_MONGO_URL"),
 		Redis:    os.Getenv("TENURE_REDIS_URL"),
 	})
-	if err != nil {
-		return nil, errors.Join(err, h.close())
-	}
-	return h, nil
+	return err
 }
 
 func (h *home) close() error {

@@ -77,7 +77,7 @@ func openScratch(ctx context.Context, at place) (*scratch, error) {
 	}
 	s.stores, err = store.Open(ctx, store.Setup{
 		Data: dir, Bin: at.bin(), Log: filepath.Join(dir, "log"), Ports: ports, Scratch: true,
-		Guard: s.guard, Machine: store.ThisMachine(self), Say: sayTo(os.Stderr),
+		Guard: s.guard, Machine: store.ThisMachine(self), Say: sayTo(os.Stderr), Changed: func() {},
 	}, store.URLs{
 		Postgres: os.Getenv("TENURE_TEST_POSTGRES_URL"),
 		Mongo:    os.Getenv("TENURE_TEST_MONGO_URL"),

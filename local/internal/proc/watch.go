@@ -17,7 +17,7 @@ import (
 //	hold <pid> <signal>   a process group, and what ends it
 //	drop <pid>            it has ended
 //	remove <path>         delete when all is over
-func Watch(in io.Reader) {
+func Watch(in io.Reader) error {
 	held, paths := map[int]syscall.Signal{}, []string{}
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
@@ -36,6 +36,10 @@ func Watch(in io.Reader) {
 	for _, path := range paths {
 		removeAll(path)
 	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("proc: watch: %w", err)
+	}
+	return nil
 }
 
 func scan(line, format string, into ...any) bool {

@@ -45,7 +45,7 @@ func twin(dir string) (string, error) {
 		return "", fmt.Errorf("store: %s belongs to someone else; remove it", path)
 	}
 	// The umask may have taken from Mkdir what others need to pass.
-	if err := os.Chmod(path, 0o755); err != nil { //nolint:gosec // others must pass
+	if err := os.Chmod(path, 0o755); err != nil {
 		return "", fmt.Errorf("store: %w", err)
 	}
 	return path, nil

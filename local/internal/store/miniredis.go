@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -11,8 +12,8 @@ import (
 )
 
 // miniredis serves Redis from inside this process.
-func (s Setup) miniredis() (*Server, error) {
-	port, err := s.Ports.Pick("redis")
+func (s Setup) miniredis(ctx context.Context) (*Server, error) {
+	port, err := s.Ports.Pick(ctx, "redis")
 	if err != nil {
 		return nil, err
 	}

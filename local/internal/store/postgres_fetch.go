@@ -83,7 +83,7 @@ func (p *postgres) fetch(ctx context.Context, bin, dir string) error {
 // The library would go on and run a server, as whoever we are and before we
 // have looked at the sum. It is given a runtime directory that cannot be made,
 // below a link to nowhere, which it notices after unpacking and before running.
-func FetchPostgres(dir, from string) error {
+func FetchPostgres(ctx context.Context, dir, from string) error {
 	nowhere := filepath.Join(dir, "nowhere")
 	if err := os.Symlink(filepath.Join(dir, "missing", "too"), nowhere); err != nil {
 		return fmt.Errorf("store: download: %w", err)
@@ -93,7 +93,7 @@ func FetchPostgres(dir, from string) error {
 	if err != nil {
 		return err
 	}
-	port, err := ports.Pick("postgres") // it wants a free one, to no purpose
+	port, err := ports.Pick(ctx, "postgres") // it wants a free one, to no purpose
 	if err != nil {
 		return err
 	}

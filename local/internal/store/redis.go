@@ -26,7 +26,7 @@ func openRedis(ctx context.Context, s Setup, url string) (*Server, error) {
 		for _, reason := range missed.reasons {
 			s.Say("  - %s", reason)
 		}
-		return s.miniredis()
+		return s.miniredis(ctx)
 	}
 	if err := os.MkdirAll(s.data("redis"), 0o700); err != nil {
 		return nil, fmt.Errorf("store: redis: %w", err)

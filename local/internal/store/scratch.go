@@ -45,7 +45,7 @@ func scratchIn(parent string, who *Account) (string, *os.File, error) {
 		return "", nil, fmt.Errorf("store: %w", err)
 	}
 	// Others may pass through it, not look into it.
-	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // see above
+	if err := os.Chmod(dir, 0o711); err != nil {
 		return "", nil, fmt.Errorf("store: %w", err)
 	}
 	lock, err := lockDir(dir)

@@ -24,7 +24,7 @@ const startLimit = 2 * time.Minute
 // running from then on: always on the same port, for others know it by now.
 func (s Setup) start(ctx context.Context, l launch) (*proc.Kept, int, error) {
 	for tries := 1; ; tries++ {
-		port, err := s.Ports.Pick(l.name)
+		port, err := s.Ports.Pick(ctx, l.name)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -32,7 +32,7 @@ func (s Setup) start(ctx context.Context, l launch) (*proc.Kept, int, error) {
 		if err == nil {
 			return kept, port, nil
 		}
-		if tries == 3 || ctx.Err() != nil || free(port) {
+		if tries == 3 || ctx.Err() != nil || free(ctx, port) {
 			return nil, 0, err
 		}
 		s.Ports.Forget(l.name)
@@ -57,7 +57,7 @@ func (s Setup) startAt(ctx context.Context, l launch, port int) (*proc.Kept, err
 		return nil, fmt.Errorf("%w; the end of %s:\n%s", err, log.Name(), Tail(log.Name()))
 	}
 	// The log stays open: it is also that of each later process.
-	return s.Guard.Keep(child, spec, s.Say, func(int) {}), nil
+	return s.Guard.Keep(child, spec, s.Say, func(int) { s.Changed() }), nil
 }
 
 // await returns when the store answers.

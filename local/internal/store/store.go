@@ -32,6 +32,7 @@ type Setup struct {
 	Guard   *proc.Guard
 	Machine Machine
 	Say     func(format string, args ...any)
+	Changed func() // called when a store was started again
 }
 
 // URLs name stores; an empty one is a store to be found.
