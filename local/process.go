@@ -15,7 +15,7 @@ import (
 // begin starts one of our own processes and keeps it running. What it prints
 // goes to its log.
 func (s *stack) begin(ctx context.Context, name string, env []string, args ...string) (*process, error) {
-	port, err := s.ports.Pick(ctx, name + "-metrics")
+	port, err := s.ports.Pick(ctx, name+"-metrics")
 	if err != nil {
 		return nil, err
 	}
