@@ -1,0 +1,73 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humamux"
+
+	"tenure/internal/fault"
+)
+
+// handler answers a request whose shape is right and whose caller may ask.
+type handler[I, O any] func(ctx context.Context, by caller, in *I) (*O, error)
+
+// route is the only way to offer an operation. What must come before the
+// handler runs as the operation's middlewares, in the order of the contract:
+// size and type of the body by its headers, who is calling, where, whether he
+// may, and only then the shape of path, query and body.
+func route[I, O any](a *api, needs access, op huma.Operation, h handler[I, O]) {
+	op.Middlewares = huma.Middlewares{a.named, a.headOfBody, a.gate(needs), a.shape}
+	// The checks of shape above are stricter than huma's for these.
+	op.SkipValidateParams = true
+	// Ours has cut the body already; huma's limit must not cut it again.
+	op.MaxBodyBytes = maxBody + 2
+	op.Security, op.Errors = needs.documented(op)
+	huma.Register(a, op, func(ctx context.Context, in *I) (*O, error) {
+		by, ok := callerFrom(ctx)
+		if !ok {
+			return nil, a.server.refuse(ctx, errors.New("httpapi: a request passed the gate without a caller"), "")
+		}
+		out, err := h(ctx, by, in)
+		if err != nil {
+			return nil, a.server.refuse(ctx, err, by.requestID)
+		}
+		return out, nil
+	})
+}
+
+// gate finds out who is calling and where, and lets him through when needs
+// says so. Rate limits come between the two, once there are any.
+func (a *api) gate(needs access) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		r, w := humamux.Unwrap(ctx)
+		c, err := a.identify(needs, r)
+		if err == nil && !needs.open {
+			err = needs.permit(c, ctx.Param)
+		}
+		if err != nil {
+			a.server.refuse(r.Context(), err, requestIDOf(r)).write(w)
+			return
+		}
+		next(huma.WithValue(ctx, callerKey{}, c))
+	}
+}
+
+// identify gives the caller; nobody, unasked, where anyone may come.
+func (a *api) identify(needs access, r *http.Request) (caller, error) {
+	c := caller{requestID: requestIDOf(r)}
+	if needs.open {
+		return c, nil
+	}
+	var err error
+	if c.Principal, err = a.server.Identity(r.Context(), r); err != nil {
+		return caller{}, err
+	}
+	if !c.Known() {
+		return caller{}, fault.New(fault.Unauthenticated, "unauthenticated", "Nobody knows who is calling.")
+	}
+	c.tenant, err = a.server.tenantOf(r)
+	return c, err
+}

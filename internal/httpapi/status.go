@@ -1,0 +1,76 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"tenure/internal/fault"
+)
+
+// statuses is the one table from a fault's kind to an HTTP status.
+var statuses = [...]int{
+	fault.Internal:        http.StatusInternalServerError,
+	fault.Malformed:       http.StatusBadRequest,
+	fault.Unauthenticated: http.StatusUnauthorized,
+	fault.Denied:          http.StatusForbidden,
+	fault.NotFound:        http.StatusNotFound,
+	fault.Invalid:         http.StatusUnprocessableEntity,
+	fault.Conflict:        http.StatusConflict,
+	fault.Stale:           http.StatusPreconditionFailed,
+	fault.TooLarge:        http.StatusRequestEntityTooLarge,
+	fault.Limited:         http.StatusTooManyRequests,
+	fault.Unavailable:     http.StatusServiceUnavailable,
+}
+
+// statusOf is the status of a fault. A kind that is not in the table is ours.
+func statusOf(k fault.Kind) int {
+	if int(k) >= len(statuses) {
+		return http.StatusInternalServerError
+	}
+	return statuses[k]
+}
+
+// retryAfter is when to come back to a store that is away.
+const retryAfter = 2 * time.Second
+
+// faultOf turns any error into what its caller is told. What is not a fault
+// says nothing of what is inside.
+func (s *Server) faultOf(err error) *fault.Fault {
+	if f := fault.As(err); f != nil {
+		return dated(f)
+	}
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), s.away(err):
+		return unavailable()
+	default:
+		return fault.New(fault.Internal, "internal", "Something went wrong here. The request id names it in our logs.")
+	}
+}
+
+// dated is f with a time to come back, which every 503 has.
+func dated(f *fault.Fault) *fault.Fault {
+	if f.Kind != fault.Unavailable || f.RetryAfter > 0 {
+		return f
+	}
+	later := *f
+	later.RetryAfter = retryAfter
+	return &later
+}
+
+func unavailable() *fault.Fault {
+	f := fault.New(fault.Unavailable, "unavailable", "A part that is needed for this is away. Try again in a moment.")
+	f.RetryAfter = retryAfter
+	return f
+}
+
+// refuse is the problem of err for one request. Mistakes that are ours, and
+// outages, are logged here and nowhere else, with their cause.
+func (s *Server) refuse(ctx context.Context, err error, requestID string) *problem {
+	p := newProblem(s.faultOf(err), requestID)
+	if p.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+		s.Logger.ErrorContext(ctx, "a request failed", "error", err, "status", p.Status, "request_id", requestID)
+	}
+	return p
+}
