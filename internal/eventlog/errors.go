@@ -64,3 +64,13 @@ func (e *TakenError) Unwrap() error { return ErrTaken }
 func refuse(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrRefused, fmt.Sprintf(format, args...))
 }
+
+// unread wraps what went wrong while reading. When the server was away, or did
+// not answer, it is also an ErrUnavailable.
+func unread(err error, what string, args ...any) error {
+	what = fmt.Sprintf(what, args...)
+	if mayPass(err) {
+		return fmt.Errorf("%w: %s: %w", ErrUnavailable, what, err)
+	}
+	return fmt.Errorf("eventlog: %s: %w", what, err)
+}

@@ -90,7 +90,7 @@ func ReadBatch(ctx context.Context, q Querier, from events.Mark, f Filter) (even
 	results := q.SendBatch(ctx, &both)
 	b, err := readBatch(results, from, limit, f.Raw)
 	if closed := results.Close(); err == nil && closed != nil {
-		err = fmt.Errorf("eventlog: read after %d: %w", from.Position, closed)
+		err = unread(closed, "read after %d", from.Position)
 	}
 	return b, err
 }
@@ -102,7 +102,7 @@ func readBatch(results pgx.BatchResults, from events.Mark, limit int, raw bool) 
 	}
 	rows, err := results.Query()
 	if err != nil {
-		return events.Batch{}, fmt.Errorf("eventlog: read after %d: %w", from.Position, err)
+		return events.Batch{}, unread(err, "read after %d", from.Position)
 	}
 	defer rows.Close()
 	b := events.Batch{From: from, Through: reach}
@@ -115,7 +115,7 @@ func readBatch(results pgx.BatchResults, from events.Mark, limit int, raw bool) 
 		b.Events = append(b.Events, e)
 	}
 	if err := rows.Err(); err != nil {
-		return events.Batch{}, fmt.Errorf("eventlog: read after %d: %w", from.Position, err)
+		return events.Batch{}, unread(err, "read after %d", from.Position)
 	}
 	// A page that was cut, or that saw an append which the first statement did
 	// not, ends at its last event.
@@ -134,7 +134,7 @@ func readBounds(results pgx.BatchResults, from *events.Mark) (events.Mark, error
 	var there, last *uuid.UUID
 	var position *int64
 	if err := results.QueryRow().Scan(&log, &there, &position, &last); err != nil {
-		return events.Mark{}, fmt.Errorf("eventlog: read the head: %w", err)
+		return events.Mark{}, unread(err, "read the head")
 	}
 	switch {
 	case from.Log != (events.LogID{}) && from.Log != events.LogID(log):
@@ -197,7 +197,7 @@ func mark(ctx context.Context, q Querier, sql string, args ...any) (events.Mark,
 	var position *int64
 	var event *uuid.UUID
 	if err := q.QueryRow(ctx, sql, args...).Scan(&log, &position, &event); err != nil {
-		return events.Mark{}, fmt.Errorf("eventlog: read the head: %w", err)
+		return events.Mark{}, unread(err, "read the head")
 	}
 	m := events.Mark{Log: events.LogID(log)}
 	if position != nil {

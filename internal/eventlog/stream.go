@@ -3,7 +3,6 @@ package eventlog
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,14 +33,14 @@ func ReadStreams(ctx context.Context, q Querier, streams []events.Stream) ([][]e
 	for i := range streams {
 		rows, err := results.Query()
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("eventlog: read a stream: %w", err), results.Close())
+			return nil, errors.Join(unread(err, "read a stream"), results.Close())
 		}
 		if histories[i], err = collect(rows); err != nil {
 			return nil, errors.Join(err, results.Close())
 		}
 	}
 	if err := results.Close(); err != nil {
-		return nil, fmt.Errorf("eventlog: read a stream: %w", err)
+		return nil, unread(err, "read a stream")
 	}
 	return histories, nil
 }
@@ -57,7 +56,7 @@ func collect(rows pgx.Rows) ([]events.Recorded, error) {
 		history = append(history, e)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("eventlog: read a stream: %w", err)
+		return nil, unread(err, "read a stream")
 	}
 	return history, nil
 }
@@ -69,11 +68,11 @@ func ReadLookup(ctx context.Context, q Querier, tenant events.TenantID, kind, va
 		where tenant_id = $1 and kind = $2 and value = $3
 		order by stream_tenant, stream_type, stream_id limit $4`, string(tenant), kind, value, limit)
 	if err != nil {
-		return nil, fmt.Errorf("eventlog: look up %s: %w", kind, err)
+		return nil, unread(err, "look up %s", kind)
 	}
 	streams, err := pgx.CollectRows(rows, pgx.RowToStructByPos[events.Stream])
 	if err != nil {
-		return nil, fmt.Errorf("eventlog: look up %s: %w", kind, err)
+		return nil, unread(err, "look up %s", kind)
 	}
 	return streams, nil
 }
@@ -87,7 +86,7 @@ func ReadClaim(ctx context.Context, q Querier, tenant events.TenantID, kind, val
 	case errors.Is(err, pgx.ErrNoRows):
 		return events.Stream{}, false, nil
 	case err != nil:
-		return events.Stream{}, false, fmt.Errorf("eventlog: read a claim of %s: %w", kind, err)
+		return events.Stream{}, false, unread(err, "read a claim of %s", kind)
 	}
 	return s, true, nil
 }
@@ -110,7 +109,7 @@ func ReadIdempotency(ctx context.Context, q Querier, i Idempotency, now time.Tim
 	case errors.Is(err, pgx.ErrNoRows):
 		return Answered{}, false, nil
 	case err != nil:
-		return Answered{}, false, fmt.Errorf("eventlog: read an idempotency key: %w", err)
+		return Answered{}, false, unread(err, "read an idempotency key")
 	}
 	return a, true, nil
 }
@@ -129,7 +128,7 @@ func PositionAt(ctx context.Context, q Querier, t time.Time) (events.Position, e
 		var at time.Time
 		err := q.QueryRow(ctx, `select recorded_at from event_log where position = $1`, int64(middle)).Scan(&at)
 		if err != nil {
-			return 0, fmt.Errorf("eventlog: when was %d: %w", middle, err)
+			return 0, unread(err, "when was %d", middle)
 		}
 		if at.Before(t) {
 			low = middle

@@ -45,6 +45,10 @@ func Sample(name string) (Payload, bool) {
 	return e.zero, ok
 }
 
+// Schema is the newest shape of events of this type, under which they are
+// appended; 0 for a type that is not in the registry.
+func Schema(name string) int { return registry[name].schema }
+
 // Encode gives the name, schema and bytes under which p is recorded. It fails
 // with ErrUnknownType.
 func Encode(p Payload) (name string, schema int, data []byte, err error) {

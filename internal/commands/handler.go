@@ -1,0 +1,71 @@
+package commands
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tenure/internal/authz"
+	"tenure/internal/eventlog"
+	"tenure/internal/events"
+)
+
+// Handler carries out commands. All fields must be set.
+type Handler struct {
+	Appender *eventlog.Appender
+	// Reader reads the log, with the right to read claims and lookups.
+	Reader eventlog.Querier
+	// Digest gives the keyed hashes of a personal value, one for each secret
+	// that is in use, the newest first. Claims of such a value are on all of
+	// them, so that a new secret lets nothing be claimed twice.
+	Digest func(value string) []string
+	// Reload gives the present authority of a principal. It is asked when a
+	// fact that the principal rested on has moved.
+	Reload func(ctx context.Context, by authz.Principal) (authz.Principal, error)
+	// Now and NewID are the clock and the source of event ids.
+	Now   func() time.Time
+	NewID func() uuid.UUID
+}
+
+// Origin is where a request came from. It is recorded with what the request
+// did, and nothing is decided by it.
+type Origin struct {
+	RequestID     string
+	CorrelationID string // the request id when empty
+	IP            string
+	UserAgent     string
+	Traceparent   string
+}
+
+type originKey struct{}
+
+// WithOrigin gives a context whose commands record o.
+func WithOrigin(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// Receipt is the answer to a command that is durable.
+type Receipt struct {
+	Log events.LogID
+	// Position is that of the last event, or of the newest event of the
+	// stream when there was nothing to change.
+	Position events.Position
+	// Version is that of the stream that the command is about.
+	Version events.Version
+	// Events is what was appended, to all streams. It is empty when the
+	// command found nothing to change.
+	Events []events.Recorded
+	// History is the whole stream that the command is about, with what was
+	// appended: enough to answer without a read model.
+	History []events.Recorded
+}
+
+// Types names the types of what was appended.
+func (r Receipt) Types() []string {
+	types := make([]string, len(r.Events))
+	for i, e := range r.Events {
+		types[i] = e.Type
+	}
+	return types
+}

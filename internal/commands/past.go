@@ -1,0 +1,115 @@
+package commands
+
+import (
+	"context"
+
+	"tenure/internal/eventlog"
+	"tenure/internal/events"
+)
+
+// maxSet is how many streams a command looks up under one value. Ending more
+// at once is not a command's work.
+const maxSet = 1000
+
+// past is what a command has read to decide by. Everything in it is stated
+// with the append, and has to be still so.
+type past struct {
+	reader  eventlog.Querier
+	attempt int             // from 1
+	order   []events.Stream // as they were read; the first is what the command is about
+	streams map[events.Stream][]events.Recorded
+	seen    []eventlog.Seen
+}
+
+// begin is for a stream that is to begin. At the first attempt it is stated to
+// have no events, without a look: if it has, the append fails, and the next
+// attempt reads it.
+func (p *past) begin(ctx context.Context, s events.Stream) error {
+	if p.attempt > 1 {
+		return p.read(ctx, s)
+	}
+	p.keep(s, nil)
+	return nil
+}
+
+// read reads streams, in one round trip.
+func (p *past) read(ctx context.Context, streams ...events.Stream) error {
+	if len(streams) == 0 {
+		return nil
+	}
+	histories, err := eventlog.ReadStreams(ctx, p.reader, streams)
+	if err != nil {
+		return err
+	}
+	for i, s := range streams {
+		p.keep(s, histories[i])
+	}
+	return nil
+}
+
+func (p *past) keep(s events.Stream, history []events.Recorded) {
+	if p.streams == nil {
+		p.streams = make(map[events.Stream][]events.Recorded)
+	}
+	if _, twice := p.streams[s]; !twice {
+		p.order = append(p.order, s)
+	}
+	p.streams[s] = history
+}
+
+// lookUp lists what is filed under a value, without stating that it is all.
+func (p *past) lookUp(ctx context.Context, l eventlog.Lookup) ([]events.Stream, error) {
+	return eventlog.ReadLookup(ctx, p.reader, l.Tenant, l.Kind, l.Value, maxSet)
+}
+
+// see lists what is filed under a value, and states how many that is. Together
+// with the versions of what is listed this says that the set is unchanged.
+func (p *past) see(ctx context.Context, l eventlog.Lookup) ([]events.Stream, error) {
+	streams, err := p.lookUp(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	p.seen = append(p.seen, eventlog.Seen{Tenant: l.Tenant, Kind: l.Kind, Value: l.Value, Count: len(streams)})
+	return streams, nil
+}
+
+// of is the history of a stream that was read.
+func (p *past) of(s events.Stream) []events.Recorded { return p.streams[s] }
+
+// main is the stream that the command is about.
+func (p *past) main() events.Stream { return p.order[0] }
+
+func (p *past) version(s events.Stream) events.Version {
+	return events.Version(len(p.streams[s]))
+}
+
+// unchanged is the receipt of a command that found nothing to change.
+func (p *past) unchanged() Receipt {
+	history := p.of(p.main())
+	r := Receipt{Version: p.version(p.main()), History: history}
+	if n := len(history); n > 0 {
+		r.Position = history[n-1].Position
+	}
+	return r
+}
+
+// receipt is what was appended, as it stands in the log now.
+func (p *past) receipt(c eventlog.Command, r eventlog.Receipt) Receipt {
+	out := Receipt{Log: r.Log, Position: r.Last, History: append([]events.Recorded(nil), p.of(p.main())...)}
+	at := r.First
+	for _, w := range c.Writes {
+		for i, e := range w.Events {
+			recorded := events.Recorded{
+				Position: at, Stream: w.Stream, Version: w.Expected + events.Version(i) + 1, ID: e.ID,
+				Type: e.Payload.EventType(), Schema: events.Schema(e.Payload.EventType()), Payload: e.Payload, Meta: c.Meta, RecordedAt: r.RecordedAt,
+			}
+			out.Events = append(out.Events, recorded)
+			if w.Stream == p.main() {
+				out.History = append(out.History, recorded)
+			}
+			at++
+		}
+	}
+	out.Version = events.Version(len(out.History))
+	return out
+}

@@ -1,0 +1,242 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"tenure/internal/authz"
+	"tenure/internal/eventlog"
+	"tenure/internal/events"
+	"tenure/internal/fault"
+)
+
+// A lost race is run again this often. More means that many write one stream
+// at once, which trying harder does not mend.
+const maxAttempts = 20
+
+// maxReload is how long a command waits until the authority it rests on is
+// known in its present state.
+const maxReload = 2 * time.Second
+
+// change is a command made ready for record.
+type change struct {
+	// needs is the permission. A change that names none is refused.
+	needs authz.Permission
+	// load reads what is needed to decide, the stream the command is about
+	// first. It fails with NotFound when there is no such thing. It is called
+	// anew for each attempt.
+	load func(ctx context.Context, p *past) error
+	// over is the tenant and the owner of what the command is about, as it was
+	// loaded; nil when only the general permission counts.
+	over func(p *past) (events.TenantID, events.UserID)
+	// decide says what happens. It is pure.
+	decide func(p *past) (decision, error)
+	// taken is the fault for a claim of this kind that another holds.
+	taken map[string]*fault.Fault
+}
+
+// decision is what a command comes to. The zero decision changes nothing.
+type decision struct {
+	writes        []write
+	take, release []eventlog.Claim
+	add, remove   []eventlog.Lookup
+}
+
+// write is what happens to one stream.
+type write struct {
+	stream events.Stream
+	events []events.Payload
+}
+
+// record carries out every command: permission, load, permission on what was
+// loaded, decide, append. A race that was lost is run again, with authority
+// loaded anew when that was what moved.
+func (h *Handler) record(ctx context.Context, by authz.Principal, c change) (Receipt, error) {
+	for attempt := 1; ; attempt++ {
+		receipt, err := h.attempt(ctx, by, c, attempt)
+		var moved *eventlog.MovedError
+		switch {
+		case err == nil:
+			return receipt, nil
+		case !errors.Is(err, eventlog.ErrMoved) && !errors.Is(err, eventlog.ErrSetChanged):
+			return Receipt{}, explain(err, c)
+		case attempt == maxAttempts:
+			return Receipt{}, fmt.Errorf("%w: %w", contended(), err)
+		case errors.As(err, &moved) && restsOn(by, moved.Stream):
+			if by, err = h.reload(ctx, by, moved); err != nil {
+				return Receipt{}, err
+			}
+		}
+		if err := pause(ctx, time.Duration(rand.Int64N(int64(attempt)*int64(time.Millisecond)))); err != nil {
+			return Receipt{}, fmt.Errorf("commands: %w", err)
+		}
+	}
+}
+
+// attempt is one try at a command.
+func (h *Handler) attempt(ctx context.Context, by authz.Principal, c change, attempt int) (Receipt, error) {
+	allowed, err := by.Allow(c.needs)
+	if err != nil {
+		return Receipt{}, err
+	}
+	p := &past{reader: h.Reader, attempt: attempt}
+	if err := c.load(ctx, p); err != nil {
+		return Receipt{}, err
+	}
+	if c.over != nil {
+		tenant, owner := c.over(p)
+		if err := by.AllowOn(c.needs, tenant, owner); err != nil {
+			return Receipt{}, err
+		}
+	}
+	d, err := c.decide(p)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if len(d.writes) == 0 {
+		return p.unchanged(), nil
+	}
+	return h.append(ctx, by, allowed, p, d)
+}
+
+// append appends a decision, and with it states everything it rests on. If the
+// process dies before the answer, the decision is in the log whole or not at
+// all, and the caller knows of neither.
+func (h *Handler) append(ctx context.Context, by authz.Principal, allowed events.AllowedBy, p *past, d decision) (Receipt, error) {
+	c := eventlog.Command{
+		Meta: h.meta(ctx, by, allowed), Take: d.take, Release: d.release, Add: d.add, Remove: d.remove, Seen: p.seen,
+	}
+	written := make(map[events.Stream]bool, len(d.writes))
+	for _, w := range d.writes {
+		written[w.stream] = true
+		one := eventlog.Write{Stream: w.stream, Expected: p.version(w.stream)}
+		for _, payload := range w.events {
+			one.Events = append(one.Events, eventlog.Event{ID: h.NewID(), Payload: payload})
+		}
+		c.Writes = append(c.Writes, one)
+	}
+	for _, s := range p.order {
+		if !written[s] {
+			c.Reads = append(c.Reads, eventlog.Read{Stream: s, Version: p.version(s)})
+		}
+	}
+	for _, f := range by.Facts() {
+		_, loaded := p.streams[f.Stream]
+		switch {
+		case loaded && p.version(f.Stream) != f.Version:
+			return Receipt{}, &eventlog.MovedError{Stream: f.Stream, Expected: f.Version, Actual: p.version(f.Stream)}
+		case !loaded && !written[f.Stream]:
+			c.Reads = append(c.Reads, eventlog.Read{Stream: f.Stream, Version: f.Version})
+		}
+	}
+	r, err := h.Appender.Append(ctx, c)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return p.receipt(c, r), nil
+}
+
+// meta says who did it, by what right and from where.
+func (h *Handler) meta(ctx context.Context, by authz.Principal, allowed events.AllowedBy) events.Meta {
+	o, _ := ctx.Value(originKey{}).(Origin)
+	if o.CorrelationID == "" {
+		o.CorrelationID = o.RequestID
+	}
+	if o.CorrelationID == "" {
+		o.CorrelationID = h.NewID().String()
+	}
+	return events.Meta{
+		Actor: by.UserID(), System: by.SystemReason(), Principal: by.Kind(),
+		CorrelationID: o.CorrelationID, RequestID: o.RequestID, IP: o.IP, UserAgent: o.UserAgent,
+		Traceparent: o.Traceparent, AllowedBy: &allowed,
+	}
+}
+
+func restsOn(by authz.Principal, s events.Stream) bool {
+	for _, f := range by.Facts() {
+		if f.Stream == s {
+			return true
+		}
+	}
+	return false
+}
+
+// reload loads authority until it is as new as what has moved. Authority that
+// is gone is a Denied fault.
+func (h *Handler) reload(ctx context.Context, by authz.Principal, moved *eventlog.MovedError) (authz.Principal, error) {
+	deadline := h.Now().Add(maxReload)
+	for {
+		fresh, err := h.Reload(ctx, by)
+		if err != nil {
+			return by, fmt.Errorf("commands: load authority again: %w", err)
+		}
+		if !fresh.Known() {
+			return by, fault.New(fault.Denied, "authority_lost", "The authority for this has ended.")
+		}
+		for _, f := range fresh.Facts() {
+			// The fact may have been the newer one: then what was read of
+			// its stream was old, and the next attempt reads it again.
+			if f.Stream == moved.Stream && f.Version >= moved.Actual {
+				return fresh, nil
+			}
+		}
+		if h.Now().After(deadline) {
+			return by, &fault.Fault{
+				Kind: fault.Unavailable, Code: "authority_behind", RetryAfter: time.Second,
+				Text: "The present authority of the caller is not known yet. Nothing was changed; try again.",
+			}
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return by, fmt.Errorf("commands: %w", err)
+		}
+	}
+}
+
+// explain makes a caller's fault of what an append answered.
+func explain(err error, c change) error {
+	var taken *eventlog.TakenError
+	switch {
+	case errors.As(err, &taken):
+		if f := c.taken[taken.Kind]; f != nil {
+			return f
+		}
+		return fmt.Errorf("commands: %w", err)
+	case errors.Is(err, eventlog.ErrUnknownOutcome):
+		return fmt.Errorf("%w: %w", &fault.Fault{
+			Kind: fault.Unavailable, Code: "outcome_unknown", RetryAfter: time.Second,
+			Text: "The event log did not answer in time. The change may have been made or not; look before trying again.",
+		}, err)
+	case errors.Is(err, eventlog.ErrUnavailable):
+		return fmt.Errorf("%w: %w", &fault.Fault{
+			Kind: fault.Unavailable, Code: "log_unavailable", RetryAfter: time.Second,
+			Text: "The event log cannot be reached. Nothing was changed; try again.",
+		}, err)
+	case errors.Is(err, eventlog.ErrRefused):
+		return fmt.Errorf("%w: %w", fault.New(fault.Invalid, "not_storable", "The event log cannot hold this as it is."), err)
+	case fault.As(err) != nil:
+		return err
+	default:
+		return fmt.Errorf("commands: %w", err)
+	}
+}
+
+func contended() *fault.Fault {
+	return &fault.Fault{
+		Kind: fault.Unavailable, Code: "contended", RetryAfter: time.Second,
+		Text: "Too many others change the same thing at once. Nothing was changed; try again.",
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
