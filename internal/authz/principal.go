@@ -40,6 +40,7 @@ type UserFacts struct {
 type KeyFacts struct {
 	ID           events.KeyID
 	User         events.UserID
+	Hash         events.KeyHash     // what was shown, hashed
 	Capabilities *[]string          // nil: as the owner
 	Tenants      *[]events.TenantID // nil: as the owner
 	ExpiresAt    *time.Time         // of the secret that was shown; nil: never
@@ -104,6 +105,14 @@ func (p Principal) KeyID() events.KeyID {
 		return ""
 	}
 	return p.key.ID
+}
+
+// KeyHash is the hash of the key that was shown; empty when none was.
+func (p Principal) KeyHash() events.KeyHash {
+	if p.key == nil {
+		return ""
+	}
+	return p.key.Hash
 }
 
 // Home is the tenant whose streams hold the user, and his keys.
