@@ -23,9 +23,7 @@ func (runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	s := &stack{home: h, say: say, file: &runFile{path: at.path("run.json")}}
-	built := at.build(ctx, say)
-	err = h.open(ctx, say, func() { s.file.refresh(say) })
-	if err = errors.Join(err, <-built); err == nil {
+	if err = s.settle(ctx); err == nil {
 		err = s.start(ctx)
 	}
 	if err == nil {
@@ -44,23 +42,32 @@ type stack struct {
 	*home
 	say func(string, ...any)
 
+	secret                 string
 	addr                   address
 	api, projector, worker *process
 	key                    string
 	file                   *runFile
 }
 
-// start brings everything up in the order in which one needs the other.
-func (s *stack) start(ctx context.Context) error {
-	secret, err := s.secret()
-	if err != nil {
+// settle fixes what must be known before anything is started.
+func (s *stack) settle(ctx context.Context) error {
+	var err error
+	if s.secret, err = s.loadSecret(); err != nil {
 		return err
 	}
-	if s.addr, err = s.address(ctx, s.say); err != nil {
+	s.addr, err = s.address(ctx, s.say)
+	return err
+}
+
+// start brings everything up in the order in which one needs the other.
+func (s *stack) start(ctx context.Context) error {
+	built := s.build(ctx, s.say)
+	err := s.open(ctx, s.say, func() { s.file.refresh(s.say) })
+	if err = errors.Join(err, <-built); err != nil {
 		return err
 	}
 	env := append(os.Environ(), storeEnv(s.stores)...)
-	env = append(env, "TENURE_SECRET_KEY="+secret)
+	env = append(env, "TENURE_SECRET_KEY="+s.secret)
 	if err := s.prepare(ctx, env); err != nil {
 		return err
 	}

@@ -12,9 +12,9 @@ import (
 	"tenure/local/internal/store"
 )
 
-// secret is the key with which everything personal is hashed. It is made once:
+// loadSecret returns the key with which everything personal is hashed. It is made once:
 // with another one, nothing that was claimed before would be found again.
-func (h *home) secret() (string, error) {
+func (h *home) loadSecret() (string, error) {
 	if named := os.Getenv("TENURE_SECRET_KEY"); named != "" {
 		return named, nil
 	}
