@@ -8,7 +8,7 @@ type SupplierDetails struct {
 	LegalName    string `json:"legal_name,omitempty"`
 	LegalAddress string `json:"legal_address,omitempty"`
 	LegalDetails string `json:"legal_details,omitempty"`
-	LegalEmail   string `json:"legal_email,omitempty"`
+	LegalEmail   string `json:"legal_email,omitempty" personal:"true"`
 	LegalNumber  string `json:"legal_number,omitempty"`
 	TaxID        string `json:"tax_id,omitempty"`
 	Status       string `json:"status"`
