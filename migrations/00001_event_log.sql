@@ -124,7 +124,7 @@ create trigger log_head_is_not_truncated before truncate on log_head
 -- commands that did not pass: which, why, and at what. The events of those
 -- that passed have the positions after "head", without gaps, in their order.
 --
---   outcome 1  recorded: these very events are in the log; number is the first's position
+--   outcome 1  recorded: these very events are in the log; number is the first's position, times theirs
 --           2  replayed: this request was answered; number is its position then, info its response
 --           3  key reused: the idempotency key belongs to another request
 --           4  moved: a stream is not at the stated version; number is the version, item the row in s_*
@@ -155,7 +155,8 @@ create function append_commands(
 	i_command integer[], i_tenant text[], i_principal text[], i_route text[], i_key text[],
 	i_attempt uuid[], i_hash text[], i_response text[], i_expires timestamptz[],
 	out log uuid, out head bigint, out at timestamptz,
-	out failed integer[], out outcome integer[], out number bigint[], out item integer[], out info text[]
+	out failed integer[], out outcome integer[], out number bigint[], out item integer[], out info text[],
+	out times timestamptz[]
 ) language plpgsql security definer
 	set search_path = public, pg_temp
 	set jit = off
@@ -164,7 +165,7 @@ as $$
 declare
 	x record;
 begin
-	failed := '{}'; outcome := '{}'; number := '{}'; item := '{}'; info := '{}';
+	failed := '{}'; outcome := '{}'; number := '{}'; item := '{}'; info := '{}'; times := '{}';
 
 	-- From here on this is the only append. What is read below is read in
 	-- later statements, whose snapshots hold all that was appended before.
@@ -187,7 +188,7 @@ begin
 	loop
 		if x.actual <> x.expected and not x.command = any(failed) then
 			failed := failed || x.command; outcome := outcome || 4; number := number || x.actual;
-			item := item || x.row::integer; info := info || null::text;
+			item := item || x.row::integer; info := info || null::text; times := times || null::timestamptz;
 		end if;
 	end loop;
 
@@ -195,18 +196,18 @@ begin
 	-- again after an answer that was lost. This comes before all other checks.
 	if cardinality(failed) > 0 then
 		for x in
-			select f.command, (
-				select l.position from event_log l
+			select f.command, l.position, l.recorded_at
+			from unnest(f_command, f_row) as f(command, row)
+			join lateral (
+				select l.position, l.recorded_at from event_log l
 				where l.tenant_id = e_tenant[f.row] and l.stream_type = e_stream_type[f.row]
 					and l.stream_id = e_stream_id[f.row] and l.version = e_version[f.row]
-					and l.event_id = e_id[f.row] limit 1) as position
-			from unnest(f_command, f_row) as f(command, row)
+					and l.event_id = e_id[f.row] limit 1) l on true
 			where f.command = any(failed)
 		loop
-			if x.position is not null then
-				outcome[array_position(failed, x.command)] := 1;
-				number[array_position(failed, x.command)] := x.position;
-			end if;
+			outcome[array_position(failed, x.command)] := 1;
+			number[array_position(failed, x.command)] := x.position;
+			times[array_position(failed, x.command)] := x.recorded_at;
 		end loop;
 	end if;
 
@@ -224,7 +225,7 @@ begin
 		loop
 			if array_position(failed, x.command) is null then
 				failed := failed || x.command; outcome := outcome || 0; number := number || 0::bigint;
-				item := item || 0; info := info || null::text;
+				item := item || 0; info := info || null::text; times := times || null::timestamptz;
 			end if;
 			if outcome[array_position(failed, x.command)] <> 1 then
 				outcome[array_position(failed, x.command)] := case when not x.same then 3 when x.own then 1 else 2 end;
@@ -245,7 +246,7 @@ begin
 		loop
 			if x.actual <> x.expected and not x.command = any(failed) then
 				failed := failed || x.command; outcome := outcome || 5; number := number || x.actual;
-				item := item || x.row::integer; info := info || null::text;
+				item := item || x.row::integer; info := info || null::text; times := times || null::timestamptz;
 			end if;
 		end loop;
 	end if;
@@ -261,7 +262,7 @@ begin
 		loop
 			if not x.command = any(failed) then
 				failed := failed || x.command; outcome := outcome || 7; number := number || 0::bigint;
-				item := item || x.row::integer; info := info || null::text;
+				item := item || x.row::integer; info := info || null::text; times := times || null::timestamptz;
 			end if;
 		end loop;
 	end if;
@@ -278,7 +279,7 @@ begin
 		loop
 			if not x.command = any(failed) then
 				failed := failed || x.command; outcome := outcome || 6; number := number || 0::bigint;
-				item := item || x.row::integer; info := info || null::text;
+				item := item || x.row::integer; info := info || null::text; times := times || null::timestamptz;
 			end if;
 		end loop;
 	end if;

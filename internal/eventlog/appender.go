@@ -274,7 +274,9 @@ func (c *call) answer(r Receipt, err error) {
 	close(c.done)
 }
 
-// positions are those of a command's events in a batch that begins after head.
-func positions(log events.LogID, at time.Time, next events.Position, n int) Receipt {
-	return Receipt{Log: log, First: next, Last: next + events.Position(n) - 1, RecordedAt: at}
+// positions are those of a call's events when the first of them is at next.
+// One without events has the head before.
+func (c *call) positions(log events.LogID, at time.Time, next events.Position) Receipt {
+	last := next + events.Position(len(c.events)) - 1
+	return Receipt{Log: log, First: min(next, last), Last: last, RecordedAt: at}
 }

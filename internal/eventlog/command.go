@@ -85,7 +85,7 @@ type Idempotency struct {
 type Receipt struct {
 	Log         events.LogID
 	First, Last events.Position // of its events; both the log's head when it had none
-	RecordedAt  time.Time
+	RecordedAt  time.Time       // of its events; the log's time when it had none, or is replayed
 	// Replayed is set when this very request was answered before; Response
 	// is then what was stored, and Last the position from back then.
 	Replayed bool

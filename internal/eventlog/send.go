@@ -34,6 +34,7 @@ type answers struct {
 	number  []int64
 	item    []int32
 	info    []*string
+	times   []*time.Time // of those that were recorded before
 }
 
 // warned is where a connection keeps that the server warned during an append.
@@ -121,7 +122,7 @@ func (a *Appender) send(batch []*call) (answers, error) {
 	}
 	var x answers
 	err = conn.QueryRow(ctx, query, r.args()...).
-		Scan(&x.log, &x.head, &x.at, &x.failed, &x.outcome, &x.number, &x.item, &x.info)
+		Scan(&x.log, &x.head, &x.at, &x.failed, &x.outcome, &x.number, &x.item, &x.info, &x.times)
 	if err != nil {
 		return answers{}, fmt.Errorf("eventlog: append: %w", err)
 	}
@@ -193,7 +194,7 @@ func (a *Appender) answerAll(batch []*call, x answers) {
 			r, err := c.outcome(log, at, x, f, offsets{streams, claims, releases, sets})
 			c.answer(r, err)
 		} else {
-			c.answer(positions(log, at, next, len(c.events)), nil)
+			c.answer(c.positions(log, at, next), nil)
 			next += events.Position(len(c.events))
 		}
 		streams += len(c.command.Writes) + len(c.command.Reads)
@@ -216,9 +217,12 @@ func (c *call) outcome(log events.LogID, at time.Time, x answers, f int, before 
 	switch x.outcome[f] {
 	case recorded:
 		if len(c.events) == 0 {
-			return Receipt{Log: log, First: events.Position(x.number[f]), Last: events.Position(x.number[f]), RecordedAt: at}, nil
+			return c.positions(log, at, events.Position(x.number[f])+1), nil
 		}
-		return positions(log, at, events.Position(x.number[f]), len(c.events)), nil
+		if x.times[f] != nil {
+			at = x.times[f].UTC()
+		}
+		return c.positions(log, at, events.Position(x.number[f])), nil
 	case replayed:
 		r := Receipt{Log: log, First: events.Position(x.number[f]), Last: events.Position(x.number[f]), RecordedAt: at, Replayed: true}
 		if x.info[f] != nil {
