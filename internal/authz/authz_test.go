@@ -165,6 +165,7 @@ func TestWhatAScopeSees(t *testing.T) {
 		"a super_admin's keys":       {super().KeyScope(), []authz.Tags{{Owner: "root"}}, []authz.Tags{mine, here, {}}},
 		"a key within its tenants":   {limited.UserScope(""), []authz.Tags{here}, []authz.Tags{mine, there, {}}},
 		"a key beyond its tenants":   {limited.UserScope("t"), nil, []authz.Tags{mine, here, there, {}}},
+		"a key within no name":       {narrowed(func(k *authz.KeyFacts) { k.Tenants = &[]events.TenantID{""} }).UserScope(""), nil, []authz.Tags{{Tenants: []events.TenantID{""}}}},
 		"a viewer":                   {viewer.UserScope(""), []authz.Tags{mine}, []authz.Tags{theirs, here, there, {}}},
 		"a viewer's suppliers":       {viewer.SupplierScope(""), nil, []authz.Tags{mine, here, {}}},
 		"a viewer's log":             {viewer.LogScope(""), nil, []authz.Tags{mine, here, {}}},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"tenure/internal/authz"
@@ -385,4 +386,32 @@ func TestASlugIsOneSuppliers(t *testing.T) {
 	}
 	_, err = h.ChangeSupplier(ctx, operator, commands.ChangeSupplier{ID: "c", Slug: &mine})
 	wants(t, "a change of nobody", err, "supplier_not_found")
+}
+
+// between is a reader that lets something happen before it looks up a set.
+type between struct {
+	eventlog.Querier
+	once *sync.Once
+	do   func()
+}
+
+func (b between) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if len(args) > 1 && args[1] == "user.api_keys" {
+		b.once.Do(b.do)
+	}
+	return b.Querier.Query(ctx, sql, args...)
+}
+
+func TestWhatWasReadHasToBeSoAtTheAppend(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	ada := h.user(t, "ada", events.Viewer)
+	slow := *h.Handler
+	slow.Reader = between{h.pool, new(sync.Once), func() {
+		if _, err := h.DisableUser(t.Context(), operator, commands.DisableUser{ID: ada}); err != nil {
+			t.Errorf("disable: %v", err)
+		}
+	}}
+	_, err := slow.IssueAPIKey(t.Context(), operator, issue(ada, "n"))
+	wants(t, "a key for one who was disabled after he was read", err, "user_disabled")
 }

@@ -138,6 +138,14 @@ func TestWhoIsCalling(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeAKeyIsRefusedWithoutAskingTheStore(t *testing.T) {
+	t.Parallel()
+	i := one(t, identity.Key{}, authz.Active, docstore.ErrUnavailable)
+	if _, err := i.ByKey(t.Context(), "tnr_typo"); !fault.Is(err, "invalid_api_key") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestADisabledUsersKeyIsNobodys(t *testing.T) {
 	t.Parallel()
 	k := secrets(t, secret('a')).NewKey()
