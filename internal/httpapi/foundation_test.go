@@ -249,3 +249,5 @@ func (b *syncBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.text.String()
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -313,7 +313,7 @@ func TestWhatIsMissingStopsTheStart(t *testing.T) {
 func TestUnavailableSaysWhen(t *testing.T) {
 	t.Parallel()
 	f := fault.New(fault.Unavailable, "x", "y")
-	if p := newProblem(testServer(io.Discard).faultOf(f), "r"); p.headers.Get("Retry-After") != "2" || f.RetryAfter != 0 {
+	if p := newProblem(faultOf(f), "r"); p.headers.Get("Retry-After") != "2" || f.RetryAfter != 0 {
 		t.Errorf("got %v, and the fault became %v", p.headers, f)
 	}
 }

@@ -33,3 +33,11 @@ func (o Opt[T]) Schema(r huma.Registry) *huma.Schema {
 	s.Nullable = true
 	return s
 }
+
+// orEmpty is how commands are told: nil for absent, the zero value for null.
+func (o Opt[T]) orEmpty() *T {
+	if !o.Set {
+		return nil
+	}
+	return &o.Value
+}

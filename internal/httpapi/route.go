@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humamux"
 
+	"tenure/internal/commands"
 	"tenure/internal/fault"
 )
 
@@ -51,7 +52,8 @@ func (a *api) gate(needs access) func(huma.Context, func(huma.Context)) {
 			a.server.refuse(r.Context(), err, requestIDOf(r)).write(w)
 			return
 		}
-		next(huma.WithValue(ctx, callerKey{}, c))
+		known := context.WithValue(commands.WithOrigin(ctx.Context(), originOf(r)), callerKey{}, c)
+		next(huma.WithContext(ctx, known))
 	}
 }
 

@@ -8,11 +8,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"tenure/internal/authz"
+	"tenure/internal/commands"
+	"tenure/internal/eventlog"
+	"tenure/internal/events"
+	"tenure/internal/identity"
+	"tenure/internal/projections"
 )
 
 // Server answers the API. All of its fields but those with a default must be
@@ -25,7 +31,24 @@ type Server struct {
 
 	// Identity finds out who makes a request. It fails with an Unauthenticated
 	// fault for nobody, and with anything else when it cannot tell.
-	Identity func(context.Context, *http.Request) (authz.Principal, error)
+	Identity  func(context.Context, *http.Request) (authz.Principal, error)
+	Commands  *commands.Handler
+	Users     *projections.UserQueries
+	Suppliers *projections.SupplierQueries
+	Keys      *projections.APIKeyQueries
+	// Log reads the event log for auditors.
+	Log eventlog.Querier
+	// Visible waits until every live read model that folds one of these types
+	// of events shows the log up to a position. It returns false when the
+	// context ends before, or when there is no point in waiting.
+	Visible func(ctx context.Context, log events.LogID, p events.Position, types []string) bool
+	// Projections tells how every read model fares, given how far the log is
+	// ahead of a place.
+	Projections func(context.Context, func(context.Context, events.Mark) (projections.Lag, error)) []projections.ProjectionStatus
+	// NewKey makes an API key, NewID an id of a thing, and Now is the clock.
+	NewKey func() identity.Key
+	NewID  func() uuid.UUID
+	Now    func() time.Time
 	// Checks are what readyz asks.
 	Checks []Check
 
@@ -40,7 +63,13 @@ type Server struct {
 
 // Handler is the whole API in its layers. It fails when a setting is missing
 // or unsafe, before anything is served.
-func (s *Server) Handler() (http.Handler, error) { return s.serve((*Server).routes) }
+func (s *Server) Handler() (http.Handler, error) {
+	if s.Commands == nil || s.Users == nil || s.Suppliers == nil || s.Keys == nil || s.Log == nil ||
+		s.Visible == nil || s.Projections == nil || s.NewKey == nil || s.NewID == nil || s.Now == nil {
+		return nil, errors.New("httpapi: commands, read models, log, visibility, projections, and the sources of keys, ids and time must be set")
+	}
+	return s.serve((*Server).routes)
+}
 
 // serve puts some resources between the layers and the documentation.
 func (s *Server) serve(routes func(*Server, *api)) (http.Handler, error) {
@@ -60,6 +89,13 @@ func (s *Server) serve(routes func(*Server, *api)) (http.Handler, error) {
 // routes lists the resources.
 func (s *Server) routes(a *api) {
 	s.routeHealth(a)
+	s.routeMe(a) // before users: /users/me is no user's id
+	s.routeKeys(a)
+	s.routeUsers(a)
+	s.routeSuppliers(a)
+	s.routeTenants(a)
+	s.routeAudit(a)
+	s.routeOperations(a)
 }
 
 // layers puts around the router what every answer goes through, so that also
@@ -104,6 +140,3 @@ func orElse[T comparable](v, zero T) T {
 	}
 	return v
 }
-
-// away tells whether err means that a store cannot be reached.
-func (s *Server) away(error) bool { return false }

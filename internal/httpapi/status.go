@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"tenure/internal/docstore"
+	"tenure/internal/eventlog"
 	"tenure/internal/fault"
 )
 
@@ -37,16 +39,41 @@ const retryAfter = 2 * time.Second
 
 // faultOf turns any error into what its caller is told. What is not a fault
 // says nothing of what is inside.
-func (s *Server) faultOf(err error) *fault.Fault {
+func faultOf(err error) *fault.Fault {
 	if f := fault.As(err); f != nil {
 		return dated(f)
 	}
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), s.away(err):
+	case away(err):
 		return unavailable()
 	default:
 		return fault.New(fault.Internal, "internal", "Something went wrong here. The request id names it in our logs.")
 	}
+}
+
+// away tells whether err means that a part could not be asked, or that nobody
+// knows whether it did what it was told.
+func away(err error) bool {
+	for _, target := range []error{
+		docstore.ErrUnavailable, eventlog.ErrUnavailable, eventlog.ErrUnknownOutcome, context.Canceled, context.DeadlineExceeded,
+	} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
+}
+
+// missing tells whether err means that there is no such thing, or none that
+// the caller may see.
+func missing(err error) bool { return errors.Is(err, docstore.ErrNotFound) }
+
+// orMissing is err, or what is told of a thing that there is not.
+func orMissing(err error, f *fault.Fault) error {
+	if missing(err) {
+		return f
+	}
+	return err
 }
 
 // dated is f with a time to come back, which every 503 has.
@@ -68,7 +95,7 @@ func unavailable() *fault.Fault {
 // refuse is the problem of err for one request. Mistakes that are ours, and
 // outages, are logged here and nowhere else, with their cause.
 func (s *Server) refuse(ctx context.Context, err error, requestID string) *problem {
-	p := newProblem(s.faultOf(err), requestID)
+	p := newProblem(faultOf(err), requestID)
 	if p.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
 		s.Logger.ErrorContext(ctx, "a request failed", "error", err, "status", p.Status, "request_id", requestID)
 	}

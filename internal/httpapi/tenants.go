@@ -1,0 +1,48 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"tenure/internal/events"
+	"tenure/internal/fault"
+)
+
+type tenantBody struct {
+	ID   *events.TenantID `json:"tenant_id"`
+	Name *string          `json:"name"`
+	Slug *string          `json:"slug"`
+}
+
+type tenantAnswer struct{ Body tenantBody }
+
+// routeTenants offers the supplier that a request names.
+func (s *Server) routeTenants(a *api) {
+	op := operations(s.Prefix, "me")
+	route(a, known(), op("get-my-tenant", http.MethodGet, "/tenants/me", "The supplier that the request names"), s.getTenant)
+}
+
+// getTenant echoes the id, and tells what is the caller's to know of it.
+func (s *Server) getTenant(ctx context.Context, by caller, _ *nothing) (*tenantAnswer, error) {
+	if by.tenant == "" {
+		return &tenantAnswer{}, nil
+	}
+	body := tenantBody{ID: &by.tenant}
+	supplier, err := s.Suppliers.Get(ctx, by.SupplierScope(by.tenant), by.tenant)
+	switch {
+	case err == nil:
+		body.Name, body.Slug = &supplier.Name, &supplier.Slug
+	case !missing(err):
+		return nil, err
+	}
+	return &tenantAnswer{body}, nil
+}
+
+// knowTenant refuses a command in a supplier that there is not.
+func (s *Server) knowTenant(ctx context.Context, by caller) error {
+	if by.tenant == "" {
+		return nil
+	}
+	_, err := s.Suppliers.Get(ctx, by.SupplierScope(by.tenant), by.tenant)
+	return orMissing(err, fault.At("header."+s.TenantHeader, "unknown_reference", "This supplier is unknown."))
+}
