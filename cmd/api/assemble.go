@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"tenure/cmd/internal/boot"
+	"tenure/internal/commands"
+	"tenure/internal/docstore"
+	"tenure/internal/eventlog"
+	"tenure/internal/httpapi"
+	"tenure/internal/identity"
+	"tenure/internal/projections"
+)
+
+// parts are what the API is made of.
+type parts struct {
+	writer, reader *boot.Pool
+	mongo          *docstore.Mongo
+	redis          *docstore.Redis
+	appender       *eventlog.Appender
+	progress       *projections.Progress
+
+	deaf    context.CancelFunc // ends the listening of progress
+	hearing sync.WaitGroup
+}
+
+// assemble opens the stores, all at once, so that of two that are away or wrong
+// both are told, and starts what runs beside the requests.
+func assemble(ctx context.Context, r *boot.Running, s boot.API) (*parts, error) {
+	p := &parts{}
+	group, opening := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { p.writer, err = r.Writer(opening, s.Postgres); return err })
+	group.Go(func() (err error) { p.reader, err = r.Reader(opening, s.Postgres); return err })
+	group.Go(func() (err error) { p.mongo, err = r.Mongo(opening, s.Mongo); return err })
+	group.Go(func() (err error) { p.redis, err = r.Redis(opening, s.Redis); return err })
+	err := group.Wait()
+	var observe func(eventlog.Batch)
+	if err == nil {
+		observe, err = r.Telemetry.ObserveAppends()
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	p.appender = eventlog.NewAppender(p.writer, r.Logger, eventlog.Config{Observe: observe})
+	p.progress = projections.NewProgress(p.mongo, p.redis)
+	listening, deaf := context.WithCancel(context.WithoutCancel(ctx)) // those who wait at the end still hear
+	p.deaf = deaf
+	p.hearing.Go(func() { p.progress.Run(listening) })
+	return p, nil
+}
+
+// handler puts the parts together.
+func (p *parts) handler(r *boot.Running, s boot.API) (http.Handler, error) {
+	secrets, err := s.Keys.Secrets()
+	if err != nil {
+		return nil, err
+	}
+	known := &projections.Authentication{Redis: p.redis}
+	who := &identity.Identity{
+		Secrets: secrets, Now: time.Now,
+		Lookup: identity.Lookup{ByKey: known.ByKey, ByUser: known.ByUser},
+	}
+	p.need(r.Ready)
+	server := &httpapi.Server{
+		Logger: r.Logger, Traces: r.Telemetry.Traces, Meters: r.Telemetry.Meters, Propagator: r.Telemetry.Propagator,
+		Identity: who.Principal,
+		Commands: &commands.Handler{
+			Appender: p.appender, Reader: p.writer, Digest: secrets.Digests, Reload: who.Reload, Now: time.Now, NewID: newID,
+		},
+		Users:       &projections.UserQueries{Mongo: p.mongo},
+		Suppliers:   &projections.SupplierQueries{Mongo: p.mongo},
+		Keys:        &projections.APIKeyQueries{Mongo: p.mongo},
+		Log:         p.reader,
+		Visible:     p.progress.Wait,
+		Projections: p.progress.Status,
+		NewKey:      secrets.NewKey, NewID: newID, Now: time.Now,
+		Prefix: string(s.HTTP.Path), TenantHeader: string(s.HTTP.TenantHeader), DefaultTenant: s.TenantLabel,
+		Origins: s.HTTP.Origins, Credentials: s.HTTP.Credentials, Version: boot.BuildVersion(s.Version), Wait: s.HTTP.VisibleWait,
+	}
+	for _, c := range p.checks() {
+		server.Checks = append(server.Checks, httpapi.Check{Name: c.Name, Check: c.Ask})
+	}
+	return server.Handler()
+}
+
+// newID is a UUID of version 7. Making one fails only when there is no
+// randomness, and then the process ends.
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+func (p *parts) need(r *boot.Readiness) {
+	for _, c := range p.checks() {
+		r.Need(c)
+	}
+}
+
+// checks are the parts without which the API answers nothing. Postgres is asked
+// on the readers' connections: the writers' may all be busy, which is no
+// outage.
+func (p *parts) checks() []boot.Check {
+	return []boot.Check{
+		{Name: "postgres", Ask: p.reader.Ping},
+		{Name: "mongo", Ask: p.mongo.Ping},
+		{Name: "redis", Ask: p.knowsCallers},
+	}
+}
+
+// errIncomplete says that it cannot be told yet who is calling.
+var errIncomplete = errors.New("api: the authentication read model is not folded to its end yet")
+
+// knowsCallers tells whether Redis is there and can tell of everybody who he
+// is.
+func (p *parts) knowsCallers(ctx context.Context) error {
+	states, err := docstore.PartitionsIn[projections.Authority](p.redis, projections.Authorities.Model()).States(ctx)
+	if err != nil {
+		return fmt.Errorf("api: %w", err)
+	}
+	for _, s := range states {
+		if !s.Ready {
+			return errIncomplete
+		}
+	}
+	return nil
+}
+
+// letGo is how long the stores may take to let go of us. A request that was cut
+// may still hold a connection.
+const letGo = time.Second
+
+// close lets go of what was opened. The appender has ended by then, or never
+// began.
+func (p *parts) close() error {
+	if p.deaf != nil {
+		p.deaf()
+		p.hearing.Wait()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), letGo)
+	defer cancel()
+	var errs []error
+	for _, pool := range []*boot.Pool{p.writer, p.reader} {
+		if pool != nil {
+			errs = append(errs, boot.ClosePool(ctx, pool))
+		}
+	}
+	if p.mongo != nil {
+		errs = append(errs, p.mongo.Close(ctx))
+	}
+	if p.redis != nil {
+		errs = append(errs, p.redis.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,70 @@
+package boot
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"tenure/internal/docstore"
+	"tenure/internal/eventlog"
+)
+
+// scope names this package to the instruments.
+const scope = "tenure/cmd/internal/boot"
+
+// observer measures the commands of a store, and makes a span of those that
+// belong to a trace. It writes down their names and nothing of what they carry.
+func (t *Telemetry) observer(system string) (docstore.Observer, error) {
+	duration, err := t.Meters.Meter(scope).Float64Histogram("db.client.operation.duration",
+		metric.WithUnit("s"), metric.WithDescription("How long the commands of the document stores take."),
+		metric.WithExplicitBucketBoundaries(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5))
+	if err != nil {
+		return nil, fmt.Errorf("boot: metrics: %w", err)
+	}
+	tracer := t.Traces.Tracer(scope)
+	return func(ctx context.Context, command string) func(error) {
+		what := []attribute.KeyValue{attribute.String("db.system.name", system), attribute.String("db.operation.name", command)}
+		began := time.Now()
+		var span trace.Span
+		if trace.SpanFromContext(ctx).IsRecording() {
+			_, span = tracer.Start(ctx, system+" "+command, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(what...))
+		}
+		return func(err error) {
+			duration.Record(ctx, time.Since(began).Seconds(), metric.WithAttributes(append(what, attribute.Bool("error", err != nil))...))
+			if span == nil {
+				return
+			}
+			if err != nil {
+				span.SetStatus(codes.Error, "") // what the store says may quote what it was told
+			}
+			span.End()
+		}
+	}, nil
+}
+
+// ObserveAppends measures the batches of an appender.
+func (t *Telemetry) ObserveAppends() (func(eventlog.Batch), error) {
+	meter := t.Meters.Meter(scope)
+	took, err := meter.Float64Histogram("tenure.append.duration", metric.WithUnit("s"),
+		metric.WithDescription("How long a batch of appends takes until it is durable."),
+		metric.WithExplicitBucketBoundaries(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 20))
+	if err != nil {
+		return nil, fmt.Errorf("boot: metrics: %w", err)
+	}
+	size, err := meter.Int64Histogram("tenure.append.batch", metric.WithUnit("{command}"),
+		metric.WithDescription("How many commands are appended together."),
+		metric.WithExplicitBucketBoundaries(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000))
+	if err != nil {
+		return nil, fmt.Errorf("boot: metrics: %w", err)
+	}
+	return func(b eventlog.Batch) {
+		outcome := metric.WithAttributes(attribute.Bool("error", b.Failed))
+		took.Record(context.Background(), b.Took.Seconds(), outcome)
+		size.Record(context.Background(), int64(b.Commands), outcome)
+	}, nil
+}
