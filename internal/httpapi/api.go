@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"time"
+
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gorilla/mux"
 )
@@ -10,12 +12,14 @@ import (
 type api struct {
 	huma.API
 	server *Server
+	// patience is how long a body may take to arrive.
+	patience time.Duration
 }
 
 // newAPI puts an API without operations on a router.
 func newAPI(s *Server, router *mux.Router) *api {
 	setHuma()
-	return &api{API: huma.NewAPI(describe(s), adapter{router}), server: s}
+	return &api{API: huma.NewAPI(describe(s), adapter{router}), server: s, patience: 10 * time.Second}
 }
 
 // Negotiate answers JSON whatever is asked for. A format that is not there is

@@ -31,14 +31,14 @@ type keyCreateInput struct {
 		Capabilities Opt[[]string]          `json:"capabilities,omitzero" maxItems:"64" doc:"Narrow the key to these; null leaves it as its owner."`
 		Tenants      Opt[[]events.TenantID] `json:"tenants,omitzero" maxItems:"100" doc:"Narrow the key to these suppliers; null leaves it as its owner."`
 		ExpiresAt    Opt[time.Time]         `json:"expires_at,omitzero" doc:"In the future; null: never."`
-	}
+	} `nameHint:"KeyCreate"`
 }
 
 type keyRotateInput struct {
 	KeyPath
 	Body *struct {
 		GraceSeconds int `json:"grace_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long the former key lives on."`
-	}
+	} `nameHint:"KeyRotate"`
 }
 
 // KeyBody is an API key without the key. It is exported since huma looks into

@@ -19,9 +19,6 @@ import (
 // maxBody is how long a body may be.
 const maxBody = 1 << 20
 
-// bodyTime is how long a body may take to arrive.
-const bodyTime = 10 * time.Second
-
 // headOfBody refuses a body by what its headers say of it, before anybody
 // asks who is calling.
 func (a *api) headOfBody(ctx huma.Context, next func(huma.Context)) {
@@ -78,7 +75,7 @@ func (a *api) checkBody(w http.ResponseWriter, r *http.Request, op *huma.Operati
 	if op.RequestBody == nil {
 		return nil, nil
 	}
-	data, err := readBody(w, r)
+	data, err := a.readBody(w, r)
 	if err != nil {
 		return nil, err
 	}
@@ -95,9 +92,9 @@ func (a *api) checkBody(w http.ResponseWriter, r *http.Request, op *huma.Operati
 
 // readBody reads no more than the limit and waits no longer than its time, so
 // that a caller who sends nothing holds nothing.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (a *api) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	// Not every writer has a deadline to set; a server's has.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.patience))
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var cut *http.MaxBytesError
 	switch {

@@ -64,7 +64,7 @@ func onlyAssets(next http.Handler) http.Handler {
 // redocPage is a page that holds nothing but its script.
 const redocPage = `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>Tenure</title><meta name="viewport" content="width=device-width, initial-scale=1"><style>body{margin:0}</style></head>
+<head><meta charset="utf-8"><title>Tenure</title><link rel="icon" href="data:,"><meta name="viewport" content="width=device-width, initial-scale=1"><style>body{margin:0}</style></head>
 <body><div id="main"></div><script src="/redoc/redoc.js"></script><script>Redoc.init("/openapi.json", {hideDownloadButton: false}, document.getElementById("main"))</script></body>
 </html>
 `

@@ -208,7 +208,7 @@ func (q request) send(t *testing.T, server *httptest.Server) response {
 		t.Fatal(err)
 	}
 	got := response{status: a.StatusCode, header: a.Header, text: string(text)}
-	if len(text) > 0 && strings.Contains(a.Header.Get("Content-Type"), "json") {
+	if len(text) > 0 && strings.HasSuffix(a.Header.Get("Content-Type"), "json") && a.Header.Get("Content-Type") != ndjson {
 		if err := json.Unmarshal(text, &got.json); err != nil {
 			t.Fatalf("%s %s: %v in %q", q.method, q.path, err, text)
 		}

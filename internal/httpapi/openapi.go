@@ -69,6 +69,17 @@ func (a access) documented(op huma.Operation) ([]map[string][]string, []int) {
 	return security, slices.Compact(errors)
 }
 
+// headers are what callers who are known may send beside their credentials.
+func (a access) headers(tenant string) []*huma.Param {
+	if a.open {
+		return nil
+	}
+	return []*huma.Param{{
+		Name: tenant, In: "header", Description: "The supplier in which the request acts.",
+		Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"},
+	}}
+}
+
 // serveDescription answers with the description of all operations that are on
 // the API when it is called, written out once.
 func serveDescription(a *api) (http.HandlerFunc, error) {

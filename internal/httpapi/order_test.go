@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestOrderOfChecks gives each request everything that comes later in the
@@ -128,6 +129,32 @@ func TestABodyWithoutLength(t *testing.T) {
 		if a.StatusCode != want || want == 413 && !strings.Contains(string(text), "1048576") {
 			t.Errorf("as %q: got %d %s, want %d", as, a.StatusCode, text, want)
 		}
+	}
+}
+
+// TestABodyThatDoesNotCome holds its connection for a bounded time.
+func TestABodyThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	server := start(t, testServer(io.Discard), func(s *Server, a *api) {
+		a.patience = 50 * time.Millisecond
+		things(s, a)
+	})
+	c, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "POST /api/v1/things HTTP/1.1\r\nHost: x\r\nX-API-Key: admin\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{")
+	if err := c.SetReadDeadline(time.Now().Add(15 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	a, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Body.Close()
+	if text, _ := io.ReadAll(a.Body); a.StatusCode != 422 || !strings.Contains(string(text), "body_late") {
+		t.Errorf("got %d %s", a.StatusCode, text)
 	}
 }
 

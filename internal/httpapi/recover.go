@@ -20,8 +20,8 @@ func withRecover(logger *slog.Logger, next http.Handler) http.Handler {
 				return
 			}
 			//nolint:errorlint // The sentinel is compared as net/http does.
-			if cause == http.ErrAbortHandler {
-				panic(cause)
+			if cause == http.ErrAbortHandler || r.Context().Err() != nil {
+				panic(http.ErrAbortHandler) // on purpose, or nobody is there to answer
 			}
 			logger.ErrorContext(r.Context(), "a handler panicked", "cause", cause, "stack", string(debug.Stack()), "request_id", requestIDOf(r))
 			if answer.status != 0 {

@@ -26,6 +26,7 @@ func route[I, O any](a *api, needs access, op huma.Operation, h handler[I, O]) {
 	// Ours has cut the body already; huma's limit must not cut it again.
 	op.MaxBodyBytes = maxBody + 2
 	op.Security, op.Errors = needs.documented(op)
+	op.Parameters = append(op.Parameters, needs.headers(a.server.TenantHeader)...)
 	huma.Register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		by, ok := callerFrom(ctx)
 		if !ok {

@@ -57,7 +57,7 @@ type Server struct {
 	DefaultTenant string // of the telemetry of requests that name none; default platform
 	Origins       []string
 	Credentials   bool
-	Version       string
+	Version       string        // of the program, in the description; default dev
 	Wait          time.Duration // how long a command waits until it is visible; default 2 s
 }
 
@@ -122,6 +122,7 @@ func (s *Server) withDefaults() (*Server, error) {
 	c.Prefix = "/" + strings.Trim(orElse(c.Prefix, "/api/v1"), "/")
 	c.TenantHeader = orElse(c.TenantHeader, "X-Tenant-ID")
 	c.DefaultTenant = orElse(c.DefaultTenant, "platform")
+	c.Version = orElse(c.Version, "dev")
 	c.Wait = orElse(c.Wait, 2*time.Second)
 	switch {
 	case c.Logger == nil || c.Traces == nil || c.Meters == nil || c.Propagator == nil:

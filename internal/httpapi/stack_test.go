@@ -35,6 +35,9 @@ type stack struct {
 	log      eventlog.Querier
 	secrets  identity.Secrets
 	wait     func(context.Context, events.LogID, events.Position, []string) bool
+	identity *identity.Identity
+	progress *projections.Progress
+	mongo    *docstore.Mongo
 	// root is a super_admin's key, and rootID his user.
 	root   string
 	rootID events.UserID
@@ -59,9 +62,9 @@ func startStack(t *testing.T, change func(*Server)) *stack {
 		t.Fatal(err)
 	}
 	mongo, redis := openStores(t)
-	identity := &identity.Identity{Secrets: k.secrets, Now: time.Now}
+	k.mongo, k.identity = mongo, &identity.Identity{Secrets: k.secrets, Now: time.Now}
 	authentication := &projections.Authentication{Redis: redis}
-	identity.Lookup.ByKey, identity.Lookup.ByUser = authentication.ByKey, authentication.ByUser
+	k.identity.Lookup.ByKey, k.identity.Lookup.ByUser = authentication.ByKey, authentication.ByUser
 
 	appender := eventlog.NewAppender(writer, discard(), eventlog.Config{})
 	t.Cleanup(func() {
@@ -70,15 +73,15 @@ func startStack(t *testing.T, change func(*Server)) *stack {
 		}
 	})
 	k.commands = &commands.Handler{
-		Appender: appender, Reader: writer, Digest: k.secrets.Digests, Reload: identity.Reload,
+		Appender: appender, Reader: writer, Digest: k.secrets.Digests, Reload: k.identity.Reload,
 		Now: time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
 	}
 	progress := projections.NewProgress(mongo, redis)
-	k.wait = progress.Wait
+	k.wait, k.progress = progress.Wait, progress
 	k.project(mongo, redis, progress, &feed.Feed{Pool: reader, Logger: discard()})
 	k.makeRoot()
 	k.Server = k.serve(&Server{
-		Identity: identity.Principal, Commands: k.commands, Log: reader, Visible: progress.Wait, Projections: progress.Status,
+		Identity: k.identity.Principal, Commands: k.commands, Log: reader, Visible: progress.Wait, Projections: progress.Status,
 		Users: &projections.UserQueries{Mongo: mongo}, Suppliers: &projections.SupplierQueries{Mongo: mongo}, Keys: &projections.APIKeyQueries{Mongo: mongo},
 	}, change)
 	testkit.Eventually(t, "the read models of an empty Redis are complete", func() bool {

@@ -50,7 +50,7 @@ type supplierCreateInput struct {
 		Name string `json:"name" minLength:"1" maxLength:"255" example:"DFL S.r.l."`
 		SupplierPlain
 		SupplierTexts
-	}
+	} `nameHint:"SupplierCreate"`
 }
 
 type supplierPatchInput struct {
@@ -59,7 +59,7 @@ type supplierPatchInput struct {
 		Name *string `json:"name,omitempty" minLength:"1" maxLength:"255"`
 		SupplierPlain
 		SupplierTexts
-	}
+	} `nameHint:"SupplierPatch"`
 }
 
 type supplierBody struct {

@@ -100,7 +100,7 @@ func nameRoute(ctx context.Context, method, path string) {
 
 // withTenant puts the tenant into the baggage.
 func withTenant(ctx context.Context, tenant string) context.Context {
-	member, err := baggage.NewMember(tenantKey, tenant)
+	member, err := baggage.NewMemberRaw(tenantKey, tenant)
 	if err != nil {
 		return ctx
 	}

@@ -36,7 +36,7 @@ type userCreateInput struct {
 		Email string  `json:"email" maxLength:"254" example:"ada@example.com"`
 		Name  *string `json:"name,omitempty" minLength:"1" maxLength:"255" example:"Ada Lovelace"`
 		Role  *string `json:"role,omitempty" maxLength:"64" doc:"viewer when absent. Any case, and the names of the former systems." example:"viewer"`
-	}
+	} `nameHint:"UserCreate"`
 }
 
 type userPatchInput struct {
@@ -44,14 +44,14 @@ type userPatchInput struct {
 	Body struct {
 		Name Opt[string] `json:"name,omitzero" minLength:"1" maxLength:"255"`
 		Role *string     `json:"role,omitempty" maxLength:"64"`
-	}
+	} `nameHint:"UserPatch"`
 }
 
 type reasonInput struct {
 	UserPath
 	Body *struct {
 		Reason string `json:"reason,omitempty" maxLength:"1000"`
-	}
+	} `nameHint:"Reason"`
 }
 
 // routeUsers offers the users.
