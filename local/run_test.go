@@ -91,6 +91,12 @@ func TestNothingIsLeftWhenItIsKilled(t *testing.T) {
 	if again.URL != first.URL || again.PostgresURL != first.PostgresURL || again.APIKey != first.APIKey {
 		t.Errorf("got %+v, want %+v", again, first)
 	}
+	next.end(syscall.SIGKILL)
+	eventually(t, "run.json is gone", func() bool {
+		_, err := os.Stat(next.path("run.json"))
+		return os.IsNotExist(err)
+	})
+	mustBeOver(t, next, again)
 }
 
 func TestAddressThatIsNone(t *testing.T) {

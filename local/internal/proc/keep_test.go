@@ -3,6 +3,9 @@ package proc
 import (
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -56,22 +59,41 @@ func TestStoppedIsNotStartedAgain(t *testing.T) {
 	}
 }
 
-// TestStopWhileItIsStartedAgain: whoever stops a program that dies all the
-// time is not left with a last one.
+// TestStopWhileItIsStartedAgain: whoever stops a program in the moment in which
+// a new process has begun, and nobody knows of it yet, is not left with it.
 func TestStopWhileItIsStartedAgain(t *testing.T) {
 	t.Parallel()
 	g := guard(t)
-	spec := shell("exit 1", nil)
+	begun := filepath.Join(t.TempDir(), "begun")
+	spec := shell("echo $$ >> "+begun+"; exec sleep 600", nil)
 	child, err := g.Start(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pids := make(chan int, 100)
-	k := g.Keep(child, spec, t.Logf, func(pid int) { pids <- pid })
-	<-pids
-	k.Stop(10 * time.Second)
-	if alive(k.Pid()) {
-		t.Error("it is still there")
+	// Once it has ended, the start of the next one is held up before its end.
+	var once sync.Once
+	k := g.Keep(child, spec, func(string, ...any) { once.Do(g.mu.Lock) }, func(int) {})
+	pids := func() []string {
+		text, err := os.ReadFile(begun)
+		if err != nil {
+			return nil
+		}
+		return strings.Fields(string(text))
+	}
+	eventually(t, "the first has begun", func() bool { return len(pids()) == 1 })
+	child.Signal(syscall.SIGKILL)
+	eventually(t, "the second has begun", func() bool { return len(pids()) == 2 })
+	stopped := make(chan bool, 1)
+	go func() { stopped <- k.Stop(10 * time.Second) }()
+	<-k.quit
+	g.mu.Unlock()
+	<-stopped
+	pid, err := strconv.Atoi(pids()[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if alive(pid) {
+		t.Error("the second is still there")
 	}
 }
 

@@ -160,3 +160,23 @@ func TestStop(t *testing.T) {
 	}
 	out.Close()
 }
+
+func TestWhatAChildLeavesEndsWithIt(t *testing.T) {
+	t.Parallel()
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	c, err := guard(t).Start(shell("sleep 600 & echo $!", out))
+	out.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left int
+	if _, err := fmt.Fscan(in, &left); err != nil {
+		t.Fatal(err)
+	}
+	<-c.Done()
+	eventually(t, "what it left is gone", func() bool { return !alive(left) })
+}
