@@ -14,9 +14,14 @@ const Channel = "tenure_log"
 // Limits act for a session, not for a function: set inside a running call they
 // come too late. A writer gives up on the lock before its callers give up on
 // it; a reader's batch is bounded, so half a minute means that something hangs.
+//
+// What a database or a login has for defaults must not change what a session
+// relies on: with one snapshot for a whole transaction, it is taken before the
+// lock; and a warning that is not sent is not heard.
 const (
-	writerSettings = `set role tenure_writer; set lock_timeout = '5s'; set statement_timeout = '20s'; set idle_in_transaction_session_timeout = '10s'`
-	readerSettings = `set role tenure_reader; set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '60s'; set synchronous_commit = off`
+	settings       = `set default_transaction_isolation = 'read committed'; set default_transaction_read_only = off; set client_min_messages = notice; `
+	writerSettings = settings + `set role tenure_writer; set lock_timeout = '5s'; set statement_timeout = '20s'; set idle_in_transaction_session_timeout = '10s'`
+	readerSettings = settings + `set role tenure_reader; set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '60s'; set synchronous_commit = off`
 )
 
 // WriterSession makes a new connection the appender's: AfterConnect of its
