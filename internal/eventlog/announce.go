@@ -16,17 +16,22 @@ import (
 // its own. Heads that arrive while one is being told are told as one. If it
 // fails, or the process dies here, readers find the events at their next look.
 type announcer struct {
+	hurry  context.Context // ends when nobody waits for it any more
 	pool   *pgxpool.Pool
 	logger *slog.Logger
 	mu     sync.Mutex
 	newest events.Position
 	wake   chan struct{} // holds one
+	once   sync.Once
 	done   chan struct{}
 	ended  chan struct{}
 }
 
-func newAnnouncer(pool *pgxpool.Pool, logger *slog.Logger) *announcer {
-	n := &announcer{pool: pool, logger: logger, wake: make(chan struct{}, 1), done: make(chan struct{}), ended: make(chan struct{})}
+func newAnnouncer(hurry context.Context, pool *pgxpool.Pool, logger *slog.Logger) *announcer {
+	n := &announcer{
+		hurry: hurry, pool: pool, logger: logger,
+		wake: make(chan struct{}, 1), done: make(chan struct{}), ended: make(chan struct{}),
+	}
 	go n.run()
 	return n
 }
@@ -45,10 +50,15 @@ func (n *announcer) run() {
 	defer close(n.ended)
 	for {
 		select {
-		case <-n.done:
-			return
 		case <-n.wake:
 			n.tell()
+		case <-n.done:
+			select {
+			case <-n.wake:
+				n.tell()
+			default:
+			}
+			return
 		}
 	}
 }
@@ -58,7 +68,7 @@ func (n *announcer) tell() {
 	n.mu.Lock()
 	head := n.newest
 	n.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(n.hurry, 5*time.Second)
 	defer cancel()
 	_, err := n.pool.Exec(ctx, `select set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`,
 		Channel, strconv.FormatInt(int64(head), 10))
@@ -67,8 +77,5 @@ func (n *announcer) tell() {
 	}
 }
 
-// close ends the announcer after what it is telling.
-func (n *announcer) close() {
-	close(n.done)
-	<-n.ended
-}
+// close lets the announcer end when it has told the last head.
+func (n *announcer) close() { n.once.Do(func() { close(n.done) }) }

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -35,10 +36,10 @@ type Appender struct {
 	mu      sync.Mutex
 	waiting []*call
 	closed  bool
-	target  int           // how many callers the loop waits for
-	arrived chan struct{} // a caller came, or target of them did, or it is closed; holds one
-	stopped chan struct{} // the loop has ended
-	hurry   context.Context
+	target  int             // how many callers the loop waits for
+	arrived chan struct{}   // a caller came, or target of them did, or it is closed; holds one
+	stopped chan struct{}   // the loop has ended
+	hurry   context.Context // ends when a shutdown has no more time
 	stop    context.CancelFunc
 }
 
@@ -65,7 +66,7 @@ func NewAppender(pool *pgxpool.Pool, logger *slog.Logger, config Config) *Append
 	hurry, stop := context.WithCancel(context.Background())
 	a := &Appender{
 		pool: pool, logger: logger, observe: config.Observe, giveUp: config.GiveUp,
-		heads: newAnnouncer(pool, logger), arrived: make(chan struct{}, 1), stopped: make(chan struct{}),
+		heads: newAnnouncer(hurry, pool, logger), arrived: make(chan struct{}, 1), stopped: make(chan struct{}),
 		hurry: hurry, stop: stop,
 	}
 	if a.giveUp <= 0 {
@@ -83,8 +84,7 @@ type call struct {
 	size    int
 	uses    map[thing]use
 	attempt uuid.UUID
-	left    bool // its caller went away before it was sent; under the appender's lock
-	sent    bool // it may have reached the server; only the loop looks
+	inDoubt bool // it was sent, and may be in the log; only the loop looks
 	done    chan struct{}
 	receipt Receipt
 	err     error
@@ -93,8 +93,12 @@ type call struct {
 // Append appends a command and returns when it is durable. A caller whose
 // context ends leaves; if the command was sent by then the error is
 // ErrUnknownOutcome, else nothing was written and it is the context's. The
-// other errors are those at the top of this package.
+// other errors are those of this package. What the command's slices hold is
+// read until it is answered, also when its caller has left.
 func (a *Appender) Append(ctx context.Context, c Command) (Receipt, error) {
+	if ctx.Err() != nil {
+		return Receipt{}, leftEarly(ctx)
+	}
 	one, err := newCall(&c)
 	if err != nil {
 		return Receipt{}, err
@@ -149,7 +153,7 @@ func (a *Appender) leave(ctx context.Context, c *call) (Receipt, error) {
 	for i, w := range a.waiting {
 		if w == c {
 			a.waiting = append(a.waiting[:i:i], a.waiting[i+1:]...)
-			return Receipt{}, fmt.Errorf("eventlog: append: left before it was sent: %w", context.Cause(ctx))
+			return Receipt{}, leftEarly(ctx)
 		}
 	}
 	select {
@@ -160,6 +164,10 @@ func (a *Appender) leave(ctx context.Context, c *call) (Receipt, error) {
 	}
 }
 
+func leftEarly(ctx context.Context) error {
+	return fmt.Errorf("eventlog: append: left before it was sent: %w", context.Cause(ctx))
+}
+
 // Close takes no more commands, answers all that wait, and ends. What is not
 // appended when ctx ends is answered that it was not, or that it is unknown.
 func (a *Appender) Close(ctx context.Context) error {
@@ -168,14 +176,21 @@ func (a *Appender) Close(ctx context.Context) error {
 	a.nudge()
 	a.mu.Unlock()
 	defer a.stop()
-	select {
-	case <-a.stopped:
-	case <-ctx.Done():
-		a.stop() // what cannot be sent now is not tried again
-		<-a.stopped
-	}
+	err := a.await(ctx, a.stopped)
 	a.heads.close()
-	return context.Cause(ctx)
+	return errors.Join(err, a.await(ctx, a.heads.ended))
+}
+
+// await waits until something has ended; when ctx ends before, it makes haste.
+func (a *Appender) await(ctx context.Context, ended <-chan struct{}) error {
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		a.stop() // what is under way is cut off, and not tried again
+		<-ended
+		return context.Cause(ctx)
+	}
 }
 
 // run carries out batch after batch until the appender is closed and empty.

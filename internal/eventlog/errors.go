@@ -22,8 +22,8 @@ var (
 	ErrKeyReused = errors.New("eventlog: the idempotency key belongs to another request")
 	// ErrRefused: the command can never be appended as it is. See the text.
 	ErrRefused = errors.New("eventlog: refused")
-	// ErrUnavailable: the database was away all the time, or the appender is
-	// closing; the command was never sent.
+	// ErrUnavailable: the database was away or busy all the time, or the
+	// appender is closing.
 	ErrUnavailable = errors.New("eventlog: the log cannot be reached")
 	// ErrUnknownOutcome: the command was sent, and no answer came in the time
 	// there was. It may be in the log. Sent again with the same event ids, it

@@ -19,6 +19,7 @@ type wire struct {
 	cuts    []cut
 	appends int
 	gone    bool
+	after   func() // what happens when a line was cut, before its client knows
 	lines   map[*line]struct{}
 }
 
@@ -70,6 +71,25 @@ func (w *wire) cut(cuts ...cut) {
 	w.cuts = append(w.cuts, cuts...)
 }
 
+// onCut makes something happen when the next line was cut, before its client
+// learns of it.
+func (w *wire) onCut(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.after = f
+}
+
+// wasCut lets that happen.
+func (w *wire) wasCut() {
+	w.mu.Lock()
+	f := w.after
+	w.after = nil
+	w.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
 // left is how many cuts have not happened yet.
 func (w *wire) left() int {
 	w.mu.Lock()
@@ -84,11 +104,18 @@ func (w *wire) sent() int {
 	return w.appends
 }
 
-// away takes the server away: connections break, and none can be made.
-func (w *wire) away() {
+// full lets no new connection through.
+func (w *wire) full() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.gone = true
+}
+
+// away takes the server away: connections break, and none can be made.
+func (w *wire) away() {
+	w.full()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for l := range w.lines {
 		_ = l.Conn.Close()
 	}
@@ -148,6 +175,7 @@ func (l *line) Write(p []byte) (int, error) {
 	}
 	if c.reaches < 1 {
 		_ = l.Conn.Close()
+		l.wire.wasCut()
 	}
 	return len(p), nil // a client cannot tell what becomes of what it sent
 }
@@ -169,6 +197,7 @@ func (l *line) Read(p []byte) (int, error) {
 		}
 		l.rest = answer[:max(0, min(n, len(answer)))]
 		_ = l.Conn.Close()
+		l.wire.wasCut()
 	}
 	if len(l.rest) == 0 {
 		return 0, errCut
