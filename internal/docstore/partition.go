@@ -1,0 +1,80 @@
+package docstore
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+
+	"tenure/internal/events"
+)
+
+// PartitionCount is how many partitions a model has in Redis. It is permanent.
+const PartitionCount = 64
+
+// Partition is one of a model's parts.
+type Partition int
+
+// PartitionOf is where a document lies. It is permanent.
+func PartitionOf(k Key) Partition {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(k)) // never fails
+	return Partition(h.Sum32() % PartitionCount)
+}
+
+// Partitions is one build of a read model in Redis. Each partition is one hash
+// of Redis, which holds its documents, its checkpoint and its ready mark: one
+// thing, which is lost whole or not at all.
+type Partitions[T any] struct {
+	r     *Redis
+	model Model
+}
+
+// PartitionsIn is where r keeps model.
+func PartitionsIn[T any](r *Redis, model Model) Partitions[T] {
+	return Partitions[T]{r, model}
+}
+
+// The fields of a partition. A document's field begins with document.
+const (
+	checkpointField = "checkpoint"
+	readyField      = "ready"
+	document        = "d:"
+)
+
+// name is the partition's key in Redis. What stands in braces decides the node
+// of a cluster.
+func (p Partitions[T]) name(i Partition) string {
+	return fmt.Sprintf("%s{%s:%02d}", p.r.Prefix, p.model, i)
+}
+
+// State is how far a partition was folded. The zero state is that of one that
+// is not there.
+type State struct {
+	Checkpoint events.Mark
+	// Ready says that the partition was complete when it was marked.
+	Ready bool
+}
+
+// checkpointText is a mark as a partition keeps it, empty for none. It is
+// compared as it stands.
+func checkpointText(m events.Mark) string {
+	if m == (events.Mark{}) {
+		return ""
+	}
+	text, _ := json.Marshal(storeMark(m)) // two strings and a number
+	return string(text)
+}
+
+// state reads the answers for checkpoint and ready mark.
+func state(checkpoint, ready any) (State, error) {
+	text, ok := checkpoint.(string)
+	if !ok {
+		return State{}, nil
+	}
+	var stored storedMark
+	if err := json.Unmarshal([]byte(text), &stored); err != nil {
+		return State{}, fmt.Errorf("docstore: a checkpoint cannot be read: %w", err)
+	}
+	m, err := stored.mark()
+	return State{m, ready != nil}, err
+}
