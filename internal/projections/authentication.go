@@ -1,0 +1,245 @@
+package projections
+
+import (
+	"context"
+	"time"
+
+	"tenure/internal/authz"
+	"tenure/internal/docstore"
+	"tenure/internal/events"
+)
+
+// Authority is a document of the authentication read model: exactly one of a
+// secret, a key and a user. A request that shows a secret finds the key by it,
+// and both name the user.
+type Authority struct {
+	Secret *Secret   `json:"secret,omitempty"`
+	Key    *KeyAuth  `json:"key,omitempty"`
+	User   *UserAuth `json:"user,omitempty"`
+}
+
+// Secret is what a hash opens.
+type Secret struct {
+	Key  events.KeyID  `json:"key_id"`
+	User events.UserID `json:"user_id"`
+	// ExpiresAt is when a former secret ends; nil for the key's present one,
+	// which ends with the key.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
+
+// KeyAuth is what an API key may do.
+type KeyAuth struct {
+	ID           events.KeyID       `json:"id"`
+	User         events.UserID      `json:"user_id"`
+	Capabilities *[]string          `json:"capabilities"` // nil: as the owner
+	Tenants      *[]events.TenantID `json:"tenants"`      // nil: as the owner
+	ExpiresAt    *time.Time         `json:"expires_at,omitempty"`
+	Tenant       events.TenantID    `json:"tenant"` // of its stream
+	Version      events.Version     `json:"version"`
+}
+
+// UserAuth is what a user may do.
+type UserAuth struct {
+	ID      events.UserID   `json:"id"`
+	Email   string          `json:"email"`
+	Role    events.Role     `json:"role"`
+	Status  authz.Status    `json:"status"`
+	Former  authz.Status    `json:"former_status,omitempty"`
+	Tenant  events.TenantID `json:"tenant"` // of his stream
+	Version events.Version  `json:"version"`
+}
+
+// Authorities is the read model that tells who is calling. It handles every
+// event of a user's and of a key's stream: what a command states of its
+// caller's authority is the version of the stream, and one that stands still
+// here would never match again.
+var Authorities = Projection[Authority]{
+	Name:    "authentication",
+	Version: 1,
+	Handles: append(append([]events.Payload{}, Users.Handles...), APIKeys.Handles...),
+	Keys:    authorityKeys,
+	Apply:   applyToAuthority,
+}
+
+// The kinds of documents. No kind has a slash in it, so no key can be read in
+// two ways.
+func secretKey(h events.KeyHash) docstore.Key { return docstore.Key("secret/" + h) }
+func keyKey(id events.KeyID) docstore.Key     { return docstore.Key("key/" + id) }
+func userKey(id events.UserID) docstore.Key   { return docstore.Key("user/" + id) }
+
+func authorityKeys(e events.Recorded) []docstore.Key {
+	switch p := e.Payload.(type) {
+	case events.APIKeyIssued:
+		return []docstore.Key{keyKey(p.Key), secretKey(p.Hash)}
+	case events.APIKeyRotated:
+		keys := []docstore.Key{keyKey(p.Key), secretKey(p.Hash), secretKey(p.Previous)}
+		if p.Ended != "" {
+			keys = append(keys, secretKey(p.Ended))
+		}
+		return keys
+	case events.APIKeyRevoked:
+		keys := []docstore.Key{keyKey(p.Key)}
+		for _, h := range p.Hashes {
+			keys = append(keys, secretKey(h))
+		}
+		return keys
+	default:
+		if len(userKeys(e)) > 0 {
+			return []docstore.Key{userKey(events.UserID(e.Stream.ID))}
+		}
+		return nil
+	}
+}
+
+func applyToAuthority(a *Authority, key docstore.Key, e events.Recorded) {
+	switch p := e.Payload.(type) {
+	case events.APIKeyIssued:
+		if key == secretKey(p.Hash) {
+			a.Secret = &Secret{Key: p.Key, User: p.User}
+			return
+		}
+		a.Key = &KeyAuth{
+			ID: p.Key, User: p.User, Capabilities: p.Capabilities, Tenants: p.Tenants, ExpiresAt: p.ExpiresAt,
+			Tenant: e.Stream.Tenant, Version: e.Version,
+		}
+	case events.APIKeyRotated:
+		applyRotation(a, key, p, e.Version)
+	case events.APIKeyRevoked:
+		*a = Authority{} // the key, and every secret that could still open it
+	default:
+		applyToUserAuth(a, e)
+	}
+}
+
+// applyRotation lets the new secret in, lets the former one live on for its
+// grace, and ends the one before.
+func applyRotation(a *Authority, key docstore.Key, p events.APIKeyRotated, v events.Version) {
+	switch {
+	case key == secretKey(p.Hash):
+		a.Secret = &Secret{Key: p.Key, User: p.User}
+	case key == keyKey(p.Key) && a.Key != nil:
+		changed := *a.Key
+		changed.Version = v
+		a.Key = &changed
+	case key == secretKey(p.Previous) && p.PreviousExpiresAt != nil:
+		a.Secret = &Secret{Key: p.Key, User: p.User, ExpiresAt: p.PreviousExpiresAt}
+	case key == secretKey(p.Previous), key == secretKey(p.Ended):
+		*a = Authority{}
+	}
+}
+
+func applyToUserAuth(a *Authority, e events.Recorded) {
+	if created, ok := e.Payload.(events.UserCreated); ok {
+		a.User = &UserAuth{
+			ID: created.User, Email: created.Email, Role: created.Role, Status: authz.Invited,
+			Tenant: e.Stream.Tenant, Version: e.Version,
+		}
+		return
+	}
+	if a.User == nil {
+		return // nothing happens to one who is not
+	}
+	u := *a.User
+	switch p := e.Payload.(type) {
+	case events.UserRenamed: // the version alone
+	case events.UserRoleChanged:
+		u.Role = p.Role
+	case events.UserActivated:
+		u.Status, u.Former = activated(u.Status, u.Former)
+	case events.UserDisabled:
+		u.Status, u.Former = disabled(u.Status, u.Former)
+	case events.UserEnabled:
+		u.Status, u.Former = enabled(u.Status, u.Former)
+	case events.UserDeleted:
+		a.User = nil
+		return
+	}
+	u.Version = e.Version
+	a.User = &u
+}
+
+// Authentication finds out who is calling.
+type Authentication struct {
+	Redis *docstore.Redis
+}
+
+// who is the scope in which it is found out who is calling: before that,
+// nobody is there who could have another.
+func who() authz.Scope { return authz.SystemScope("who is calling") }
+
+// ByKey returns whose key it is that has one of these hashes, one for each
+// secret that keys are hashed with. It does not judge: whether the key has
+// expired and whether its owner may enter is for authz to say. It fails with
+// docstore.ErrNotFound when no key has any of them, and with
+// docstore.ErrUnavailable. It makes at most two round trips.
+func (a *Authentication) ByKey(ctx context.Context, hashes []events.KeyHash) (authz.UserFacts, authz.KeyFacts, error) {
+	secret, err := a.secret(ctx, hashes)
+	if err != nil {
+		return authz.UserFacts{}, authz.KeyFacts{}, err
+	}
+	docs, err := a.read(ctx, keyKey(secret.Key), userKey(secret.User))
+	if err != nil {
+		return authz.UserFacts{}, authz.KeyFacts{}, err
+	}
+	// Either may be missing while the partitions are at different events.
+	key, user := docs[keyKey(secret.Key)].Key, docs[userKey(secret.User)].User
+	if key == nil || user == nil {
+		return authz.UserFacts{}, authz.KeyFacts{}, docstore.ErrNotFound
+	}
+	return user.facts(), key.facts(secret.ExpiresAt), nil
+}
+
+// ByUser returns what a user may do. It fails with docstore.ErrNotFound and
+// docstore.ErrUnavailable. It makes one round trip.
+func (a *Authentication) ByUser(ctx context.Context, id events.UserID) (authz.UserFacts, error) {
+	docs, err := a.read(ctx, userKey(id))
+	if err != nil {
+		return authz.UserFacts{}, err
+	}
+	user := docs[userKey(id)].User
+	if user == nil {
+		return authz.UserFacts{}, docstore.ErrNotFound
+	}
+	return user.facts(), nil
+}
+
+// secret is what the first of the hashes that is known opens.
+func (a *Authentication) secret(ctx context.Context, hashes []events.KeyHash) (Secret, error) {
+	var wanted []docstore.Key
+	for _, h := range hashes {
+		wanted = append(wanted, secretKey(h))
+	}
+	docs, err := a.read(ctx, wanted...)
+	if err != nil {
+		return Secret{}, err
+	}
+	for _, k := range wanted {
+		if s := docs[k].Secret; s != nil {
+			return *s, nil
+		}
+	}
+	return Secret{}, docstore.ErrNotFound
+}
+
+func (a *Authentication) read(ctx context.Context, keys ...docstore.Key) (map[docstore.Key]Authority, error) {
+	return docstore.PartitionsIn[Authority](a.Redis, Authorities.Model()).Read(ctx, who(), keys...)
+}
+
+func (u UserAuth) facts() authz.UserFacts {
+	return authz.UserFacts{
+		ID: u.ID, Email: u.Email, Role: u.Role, Status: u.Status,
+		Source: authz.Fact{Stream: events.UserStream(u.Tenant, u.ID), Version: u.Version},
+	}
+}
+
+// facts are those of the key as shown by a secret that ends at end: whichever
+// of the two ends first counts.
+func (k KeyAuth) facts(end *time.Time) authz.KeyFacts {
+	if end == nil || k.ExpiresAt != nil && k.ExpiresAt.Before(*end) {
+		end = k.ExpiresAt
+	}
+	return authz.KeyFacts{
+		ID: k.ID, User: k.User, Capabilities: k.Capabilities, Tenants: k.Tenants, ExpiresAt: end,
+		Source: authz.Fact{Stream: events.APIKeyStream(k.Tenant, k.ID), Version: k.Version},
+	}
+}

@@ -1,0 +1,74 @@
+package projections
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"tenure/internal/docstore"
+	"tenure/internal/events"
+)
+
+// ErrPoison says that an event cannot be applied to a document: its fold
+// panics, or the store will never take the result. It stops the projection,
+// for trying again ends the same way.
+var ErrPoison = errors.New("projections: an event cannot be applied")
+
+// ErrForked says that the log is not the one that was folded: another one, or
+// another event at the checkpoint. It stops the projection; the read model has
+// to be built anew.
+var ErrForked = errors.New("projections: log_forked: the checkpoint is not of this log")
+
+// ErrBehind says that a batch starts above the checkpoint, which has gone back
+// since: its store was restored or lost. Resume tells where to go on.
+var ErrBehind = errors.New("projections: the batch starts above the checkpoint")
+
+// poison is ErrPoison with the event and the document.
+type poison struct {
+	model docstore.Model
+	key   docstore.Key
+	event events.Recorded
+	why   string
+}
+
+func (p *poison) Error() string {
+	return fmt.Sprintf("%v: %s: position %d, %s, stream %s/%s/%s version %d, document %s: %s", ErrPoison, p.model,
+		p.event.Position, p.event.Type, p.event.Stream.Tenant, p.event.Stream.Type, p.event.Stream.ID, p.event.Version,
+		p.key, p.why)
+}
+
+// Is tells that p is an ErrPoison.
+func (p *poison) Is(target error) bool { return target == ErrPoison }
+
+// checkStart tells whether a batch may be applied to what was folded up to at.
+func checkStart(at events.Mark, b events.Batch) error {
+	switch {
+	case at.Position > 0 && at.Log != b.From.Log:
+		return fmt.Errorf("%w: it is of log %s, the batch is of %s", ErrForked, at.Log, b.From.Log)
+	case b.From.Position > at.Position:
+		return fmt.Errorf("%w: the batch starts at %d, the checkpoint is at %d", ErrBehind, b.From.Position, at.Position)
+	}
+	if there, known := eventAt(b, at.Position); known && there != at.Event {
+		return fmt.Errorf("%w: at %d it has event %s, the log has %s", ErrForked, at.Position, at.Event, there)
+	}
+	return nil
+}
+
+// eventAt is the event that a batch proves to be at p, and false when it
+// proves none.
+func eventAt(b events.Batch, p events.Position) (events.EventID, bool) {
+	i, found := slices.BinarySearchFunc(b.Events, p, func(e events.Recorded, p events.Position) int {
+		return cmp.Compare(e.Position, p)
+	})
+	switch {
+	case found:
+		return b.Events[i].ID, true
+	case p == b.From.Position:
+		return b.From.Event, true
+	case p == b.Through.Position:
+		return b.Through.Event, true
+	default:
+		return events.EventID{}, false
+	}
+}

@@ -1,0 +1,112 @@
+package projections
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"tenure/internal/authz"
+	"tenure/internal/docstore"
+	"tenure/internal/fault"
+)
+
+// The bounds of a page (api.md, "Lists").
+const (
+	defaultSize = 10
+	maxSize     = 100
+	maxNumber   = 100_000
+)
+
+// Page is a part of a list.
+type Page struct {
+	// Number counts from 1; 0 is 1.
+	Number int
+	// Size is at most 100; 0 is 10.
+	Size int
+	// Sort is a field from the list's allow list, with "-" before it to
+	// descend; empty is the list's own order. The id always decides last.
+	Sort string
+}
+
+// Listing is a page of what a scope sees.
+type Listing[T any] struct {
+	Items []T
+	// Total is how many there are on all pages.
+	Total int64
+}
+
+// UserSorts are the fields that a list of users can be ordered by.
+func UserSorts() []string { return slices.Sorted(maps.Keys(userSorts)) }
+
+// SupplierSorts are the fields that a list of suppliers can be ordered by.
+func SupplierSorts() []string { return slices.Sorted(maps.Keys(supplierSorts)) }
+
+// APIKeySorts are the fields that a list of API keys can be ordered by.
+func APIKeySorts() []string { return slices.Sorted(maps.Keys(apiKeySorts)) }
+
+// get reads one document of p.
+func get[T any](ctx context.Context, m *docstore.Mongo, p Projection[T], s authz.Scope, key docstore.Key) (T, error) {
+	return docstore.In[T](m, p.Model()).Get(ctx, s, key)
+}
+
+// list reads a page of p. Sorts is the allow list, and own the list's order.
+func list[T any](ctx context.Context, m *docstore.Mongo, p Projection[T], s authz.Scope, where []docstore.Condition,
+	page Page, sorts map[string]docstore.Field, own string,
+) (Listing[T], error) {
+	q, err := page.query(sorts, own)
+	if err != nil {
+		return Listing[T]{}, err
+	}
+	q.Where = where
+	items, total, err := docstore.In[T](m, p.Model()).List(ctx, s, q)
+	return Listing[T]{items, total}, err
+}
+
+// query is the page as its store knows it.
+func (p Page) query(sorts map[string]docstore.Field, own string) (docstore.Query, error) {
+	number, size, sort := orElse(p.Number, 1), orElse(p.Size, defaultSize), orElse(p.Sort, own)
+	name, down := strings.CutPrefix(sort, "-")
+	field, known := sorts[name]
+	switch {
+	case !known:
+		return docstore.Query{}, fault.At("query.order_by", "unknown_order", "The list cannot be ordered by this.")
+	case number < 1 || number > maxNumber:
+		return docstore.Query{}, fault.At("query.page", "out_of_range", "The page must be between 1 and 100000.")
+	case size < 1 || size > maxSize:
+		return docstore.Query{}, fault.At("query.page_size", "out_of_range", "The page size must be between 1 and 100.")
+	}
+	return docstore.Query{
+		Order: docstore.Order{By: field, Down: down},
+		Skip:  (number - 1) * size,
+		Limit: size,
+	}, nil
+}
+
+func orElse[V comparable](v, otherwise V) V {
+	var zero V
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// common are the conditions that every list knows.
+func common[ID ~string](ids []ID, search string) []docstore.Condition {
+	var all []docstore.Condition
+	if ids != nil {
+		all = append(all, docstore.KeyIn(keys(ids)))
+	}
+	if search != "" {
+		all = append(all, docstore.Search(search))
+	}
+	return all
+}
+
+func keys[ID ~string](ids []ID) []docstore.Key {
+	all := make([]docstore.Key, len(ids))
+	for i, id := range ids {
+		all[i] = docstore.Key(id)
+	}
+	return all
+}

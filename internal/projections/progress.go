@@ -1,0 +1,166 @@
+package projections
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"tenure/internal/docstore"
+	"tenure/internal/events"
+)
+
+// defaultWaiters is how many may wait at once when nothing else is said.
+const defaultWaiters = 4096
+
+// Progress knows how far the read models are that this process reads, and lets
+// callers wait for one. It hears it from the projectors; only when it hears
+// nothing does it look, four times a second, however many wait.
+type Progress struct {
+	// MaxWaiters bounds how many wait at once; whoever comes beyond does not
+	// wait. Zero: 4096.
+	MaxWaiters int
+
+	redis  *docstore.Redis
+	tracks []*track
+
+	mu      sync.Mutex // for everything below, and for what is in tracks
+	waiting int
+}
+
+// NewProgress returns a Progress. It knows nothing until Run runs.
+func NewProgress(m *docstore.Mongo, r *docstore.Redis) *Progress {
+	p := &Progress{redis: r}
+	for _, read := range readings(m, r) {
+		p.tracks = append(p.tracks, &track{reading: read, silent: silence, waiters: make(map[*waiter]bool)})
+	}
+	return p
+}
+
+// Run listens, and looks when there is silence, until ctx ends.
+func (p *Progress) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	running.Go(func() { p.redis.Listen(ctx, progressTopic, p.hear) })
+	for _, t := range p.tracks {
+		running.Go(func() { p.watch(ctx, t) })
+	}
+	running.Wait()
+}
+
+// Wait waits until every read model that folds any of these event types, or
+// every one when there are none, shows the log up to a position. It tells
+// false when ctx ends first, and at once when there is nothing to wait for: a
+// read model's projector has failed or is gone, it follows another log, or too
+// many wait already.
+func (p *Progress) Wait(ctx context.Context, log events.LogID, position events.Position, types []string) bool {
+	return p.wait(ctx, goal{log, position}, func(t *track) bool {
+		return len(types) == 0 || slices.ContainsFunc(types, func(name string) bool { return slices.Contains(t.types, name) })
+	})
+}
+
+// WaitFor is Wait for read models by name, as a query knows those it reads.
+func (p *Progress) WaitFor(ctx context.Context, log events.LogID, position events.Position, names ...string) bool {
+	return p.wait(ctx, goal{log, position}, func(t *track) bool { return slices.Contains(names, t.model.Projection) })
+}
+
+func (p *Progress) wait(ctx context.Context, g goal, concerns func(*track) bool) bool {
+	w, visible := p.enter(g, concerns)
+	if w == nil {
+		return visible
+	}
+	defer p.leave(w)
+	select {
+	case visible := <-w.told:
+		return visible
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// enter makes a waiter, or none when the answer is known.
+func (p *Progress) enter(g goal, concerns func(*track) bool) (w *waiter, visible bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w = &waiter{goal: g, told: make(chan bool, 1)}
+	for _, t := range p.tracks {
+		switch {
+		case !concerns(t) || t.reached(g):
+		case t.hopeless(g):
+			return nil, false
+		default:
+			w.missing = append(w.missing, t)
+		}
+	}
+	if len(w.missing) == 0 {
+		return nil, true
+	}
+	if limit := orElse(p.MaxWaiters, defaultWaiters); p.waiting >= limit {
+		return nil, false
+	}
+	p.waiting++
+	for _, t := range w.missing {
+		t.waiters[w] = true
+	}
+	return w, false
+}
+
+func (p *Progress) leave(w *waiter) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting--
+	for _, t := range w.missing {
+		delete(t.waiters, w)
+	}
+}
+
+// hear takes what a projector announced. What is not ours, or cannot be read,
+// is another version's.
+func (p *Progress) hear(message []byte) {
+	var all []announcement
+	if json.Unmarshal(message, &all) != nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range all {
+		for _, t := range p.tracks {
+			if t.model == a.model() {
+				t.hear(a)
+			}
+		}
+	}
+}
+
+// watch counts the beats of a read model at which nothing was heard, and looks
+// where it is when that is too many.
+func (p *Progress) watch(ctx context.Context, t *track) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		if p.beat(t) {
+			at, err := lookAt(ctx, t)
+			p.mu.Lock()
+			t.see(at, err)
+			p.mu.Unlock()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *Progress) beat(t *track) (silent bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return t.beat()
+}
+
+// lookAt asks the store, which has one beat for its answer.
+func lookAt(ctx context.Context, t *track) (events.Mark, error) {
+	limited, cancel := context.WithTimeout(ctx, beatEvery)
+	defer cancel()
+	return t.look(limited)
+}

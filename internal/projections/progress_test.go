@@ -1,0 +1,317 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"tenure/internal/docstore"
+	"tenure/internal/events"
+	"tenure/internal/testkit"
+)
+
+// town is a log with its stores, a projector and someone who waits.
+type town struct {
+	*history
+	mongo  *docstore.Mongo
+	redis  *docstore.Redis
+	url    string // of Redis
+	prefix string
+}
+
+func newTown(t *testing.T) *town {
+	t.Helper()
+	url, prefix := testkit.RedisURL(t)
+	return &town{history: aFewOfEach(), mongo: mongo(t), redis: openRedis(t, url, prefix, nil), url: url, prefix: prefix}
+}
+
+// projector folds what there is, and beats until it is stopped.
+func (w *town) projector(t *testing.T) (p *Projector, stop func()) {
+	t.Helper()
+	p = NewProjector(w.mongo, w.redis, w.headOf)
+	if err := p.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.feed(t, p.Consumers()...)
+	return p, running(t, p.Run)
+}
+
+// progress is a Progress that runs, as an API process has one. It hears and
+// looks through r.
+func (w *town) progress(t *testing.T, r *docstore.Redis) *Progress {
+	t.Helper()
+	p := NewProgress(w.mongo, r)
+	running(t, p.Run)
+	return p
+}
+
+// running runs until it is stopped, or the test ends.
+func running(t *testing.T, run func(context.Context)) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run(ctx)
+	}()
+	stop = func() {
+		cancel()
+		<-done
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// knows waits until everything up to the head is known to be shown.
+func (w *town) knows(t *testing.T, p *Progress) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	if !p.Wait(ctx, w.log, w.head(), nil) {
+		t.Fatal("waited in vain for the head")
+	}
+}
+
+// rename appends an event.
+func (w *town) rename() { w.user("ada", events.UserRenamed{User: "ada", Name: "again"}) }
+
+// feed gives consumers what they lack.
+func (w *town) feed(t *testing.T, all ...Consumer) {
+	t.Helper()
+	for _, c := range all {
+		follow(t, w.history, c)
+	}
+}
+
+// waits waits in the background, for at most ten seconds.
+func (w *town) waits(t *testing.T, p *Progress, position events.Position, types ...string) (answer <-chan bool) {
+	t.Helper()
+	told := make(chan bool, 1)
+	before := p.waiters()
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		told <- p.Wait(ctx, w.log, position, types)
+	}()
+	testkit.Eventually(t, "it waits, or has its answer", func() bool { return p.waiters() > before || len(told) > 0 })
+	return told
+}
+
+func (p *Progress) waiters() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.waiting
+}
+
+func TestAWaiterIsWokenByAnAnnouncement(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	projector, _ := w.projector(t)
+	p := w.progress(t, openRedis(t, w.url, w.prefix, nil))
+	w.knows(t, p)
+	w.rename()
+	told := w.waits(t, p, w.head(), "user.renamed")
+	all := projector.Consumers()
+	w.feed(t, all[0])
+	if !p.WaitFor(t.Context(), w.log, w.head(), "users") || p.waiters() != 1 || len(told) != 0 {
+		t.Error("it is told before authentication has the event too")
+	}
+	w.feed(t, all[3])
+	if !<-told {
+		t.Error("it was told that the event is not visible")
+	}
+	// Nobody waits for who does not fold it.
+	if !p.Wait(t.Context(), w.log, w.head(), []string{"user.renamed"}) {
+		t.Error("what is shown is not visible to one who asks again")
+	}
+}
+
+func TestAQueryWaitsForWhatItReads(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.projector(t)
+	p := w.progress(t, openRedis(t, w.url, w.prefix, nil))
+	w.knows(t, p)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, tt := range map[string]struct {
+		log      events.LogID
+		position events.Position
+		names    []string
+		want     bool
+	}{
+		"what is there":                {w.log, w.head(), []string{"users", "suppliers"}, true},
+		"what is not there yet":        {w.log, w.head() + 1, []string{"users"}, false},
+		"another log":                  {events.LogID{15: 9}, 1, []string{"users"}, false},
+		"nothing":                      {w.log, w.head() + 1, nil, true},
+		"the beginning of another log": {events.LogID{15: 9}, 0, []string{"users"}, true},
+	} {
+		if got := p.WaitFor(ended, tt.log, tt.position, tt.names...); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// The channel is cut, the projector works: what it writes is seen all the
+// same.
+func TestALostAnnouncementCostsABeat(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	projector, _ := w.projector(t)
+	p := NewProgress(w.mongo, w.redis)
+	p.redis = openRedis(t, w.url, w.prefix+"nobody-speaks-here:", nil)
+	running(t, p.Run)
+	w.knows(t, p)
+	for range 3 {
+		w.rename()
+		told := w.waits(t, p, w.head(), "user.renamed")
+		w.feed(t, projector.Consumers()...)
+		if !<-told {
+			t.Error("it was told that the event is not visible")
+		}
+	}
+}
+
+func TestAProjectorThatIsGoneIsWaitedForOnce(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	projector, stop := w.projector(t)
+	p := w.progress(t, openRedis(t, w.url, w.prefix, nil))
+	w.knows(t, p)
+	stop()
+	w.rename()
+	if <-w.waits(t, p, w.head(), "user.renamed") {
+		t.Error("the event is visible, and nobody folded it")
+	}
+	// From now on it is known, so nobody else pays.
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for range 100 {
+		if w, visible := p.enter(goal{w.log, w.head()}, func(*track) bool { return true }); w != nil || visible {
+			t.Fatal("one more waits for a projector that is known to be gone")
+		}
+	}
+	// It comes back, and is believed.
+	running(t, projector.Run)
+	w.feed(t, projector.Consumers()...)
+	testkit.Eventually(t, "the event is visible again", func() bool {
+		return p.Wait(ctx, w.log, w.head(), []string{"user.renamed"})
+	})
+}
+
+func TestWhatFailsIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	projector, _ := w.projector(t)
+	p := w.progress(t, openRedis(t, w.url, w.prefix, nil))
+	w.knows(t, p)
+	w.rename()
+	told := w.waits(t, p, w.head(), "user.renamed")
+	projector.builds[0].note(errors.New("it cannot go on"))
+	if <-told {
+		t.Error("the event is visible, and its projector failed")
+	}
+	status := p.Status(t.Context(), func(_ context.Context, at events.Mark) (Lag, error) {
+		return Lag{Events: int64(w.head() - at.Position)}, nil
+	})
+	if status[0].LastError != "it cannot go on" || status[0].Lag.Events != 1 || status[0].Name != "users" ||
+		status[0].Version != Users.Version || status[0].Generation != 1 {
+		t.Errorf("the status is %+v", status[0])
+	}
+	if status[3].LastError != "" || status[3].Name != "authentication" {
+		t.Errorf("the status of another is %+v", status[3])
+	}
+	// Others are waited for as before.
+	if !p.Wait(t.Context(), w.log, w.head()-1, []string{"supplier.changed"}) {
+		t.Error("who folds nothing of this is not visible either")
+	}
+}
+
+func TestAStoreThatIsGoneIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.projector(t)
+	down := make(chan struct{})
+	p := w.progress(t, openRedis(t, through(t, w.url, down), w.prefix, nil))
+	w.knows(t, p)
+	close(down)
+	w.rename()
+	if <-w.waits(t, p, w.head(), "user.renamed") {
+		t.Error("the event is visible in a store that is gone")
+	}
+}
+
+func TestWaitersAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.projector(t)
+	p := NewProgress(w.mongo, w.redis)
+	p.MaxWaiters = 2
+	running(t, p.Run)
+	w.knows(t, p)
+	ctx, cancel := context.WithCancel(t.Context())
+	var told []<-chan bool
+	for range 2 {
+		answer := make(chan bool, 1)
+		go func() { answer <- p.Wait(ctx, w.log, w.head()+1, nil) }()
+		told = append(told, answer)
+	}
+	testkit.Eventually(t, "two wait", func() bool { return p.waiters() == 2 })
+	if p.Wait(t.Context(), w.log, w.head()+1, nil) {
+		t.Error("what is not there is visible")
+	}
+	if !p.Wait(t.Context(), w.log, w.head(), nil) {
+		t.Error("what is there needs no place to wait")
+	}
+	cancel()
+	for _, answer := range told {
+		if <-answer {
+			t.Error("what is not there is visible")
+		}
+	}
+	if n := p.waiters(); n != 0 {
+		t.Errorf("%d still wait", n)
+	}
+}
+
+func TestTheProjectorStopsWithItsContext(t *testing.T) {
+	w := newTown(t)
+	_, stop := w.projector(t)
+	p := NewProgress(w.mongo, w.redis)
+	stopped := running(t, p.Run)
+	w.knows(t, p)
+	before := goleak.IgnoreCurrent()
+	_, second := w.projector(t)
+	third := running(t, NewProgress(w.mongo, w.redis).Run)
+	second()
+	third()
+	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).addIdleConn"))
+	stop()
+	stopped()
+}
+
+// Announcements of two projectors cross each other; one of them is behind.
+func TestCrossedAnnouncements(t *testing.T) {
+	t.Parallel()
+	h := aFewOfEach()
+	tr := &track{silent: silence, waiters: make(map[*waiter]bool)}
+	say := func(p events.Position) {
+		tr.hear(announcement{Log: h.log.String(), Position: p})
+	}
+	say(10)
+	say(9)
+	if !tr.reached(goal{h.log, 10}) {
+		t.Error("what one projector has shown is forgotten because another is behind")
+	}
+	// The store went back, and everybody says so.
+	for range doubt + 1 {
+		tr.beat()
+		say(9)
+	}
+	if tr.reached(goal{h.log, 10}) {
+		t.Error("what nobody confirms is still believed")
+	}
+}

@@ -1,0 +1,176 @@
+package projections
+
+import (
+	"context"
+	"time"
+
+	"tenure/internal/authz"
+	"tenure/internal/docstore"
+	"tenure/internal/events"
+)
+
+// User is what is shown of a user. His counts of links come from the links'
+// own read model.
+type User struct {
+	ID       events.UserID   `bson:"id"`
+	Email    string          `bson:"email"`
+	Name     string          `bson:"name"` // empty: none
+	Role     events.Role     `bson:"role"`
+	Status   authz.Status    `bson:"status"`
+	Supplier events.TenantID `bson:"supplier_id"` // empty: none
+	// Former is the status that enabling restores; empty when he is not
+	// disabled.
+	Former    authz.Status   `bson:"former_status"`
+	CreatedAt time.Time      `bson:"created_at"`
+	CreatedBy events.UserID  `bson:"created_by"` // empty: the system
+	UpdatedAt time.Time      `bson:"updated_at"`
+	UpdatedBy events.UserID  `bson:"updated_by"` // empty: the system
+	Version   events.Version `bson:"version"`    // of his stream
+}
+
+// Users is the read model behind GET /users.
+var Users = Projection[User]{
+	Name:    "users",
+	Version: 1,
+	Handles: []events.Payload{
+		events.UserCreated{},
+		events.UserRenamed{},
+		events.UserRoleChanged{},
+		events.UserActivated{},
+		events.UserDisabled{},
+		events.UserEnabled{},
+		events.UserDeleted{},
+	},
+	Keys:  userKeys,
+	Apply: applyToUser,
+	Tags: func(u *User) authz.Tags {
+		return authz.Tags{Tenants: ifAny(u.Supplier), Owner: u.ID}
+	},
+	Texts: func(u *User) map[string]string {
+		return map[string]string{"email": u.Email, "name": u.Name}
+	},
+	Indexes: docstore.Indexes{Sorts: fieldsOf(userSorts)},
+}
+
+// userKeys are the user whose stream it is, for what Users handles.
+func userKeys(e events.Recorded) []docstore.Key {
+	switch e.Payload.(type) {
+	case events.UserCreated, events.UserRenamed, events.UserRoleChanged, events.UserActivated,
+		events.UserDisabled, events.UserEnabled, events.UserDeleted:
+		return []docstore.Key{docstore.Key(e.Stream.ID)}
+	default:
+		return nil
+	}
+}
+
+func applyToUser(u *User, _ docstore.Key, e events.Recorded) {
+	if created, ok := e.Payload.(events.UserCreated); ok {
+		*u = User{
+			ID: created.User, Email: created.Email, Name: created.Name, Role: created.Role,
+			Status: authz.Invited, Supplier: created.Supplier,
+			CreatedAt: moment(e), CreatedBy: e.Meta.Actor,
+		}
+	}
+	if u.ID == "" {
+		return // nothing happens to one who is not
+	}
+	switch p := e.Payload.(type) {
+	case events.UserRenamed:
+		u.Name = p.Name
+	case events.UserRoleChanged:
+		u.Role = p.Role
+	case events.UserActivated:
+		u.Status, u.Former = activated(u.Status, u.Former)
+	case events.UserDisabled:
+		u.Status, u.Former = disabled(u.Status, u.Former)
+	case events.UserEnabled:
+		u.Status, u.Former = enabled(u.Status, u.Former)
+	case events.UserDeleted:
+		*u = User{}
+		return
+	}
+	u.UpdatedAt, u.UpdatedBy, u.Version = moment(e), e.Meta.Actor, e.Version
+}
+
+// FoldUser is the user as past, the whole history of his stream, leaves him:
+// what the read model shows as soon as it is there. The zero User is deleted,
+// or never was.
+func FoldUser(past []events.Recorded) User {
+	return foldStream(Users, past)
+}
+
+// UserQueries answers questions about users.
+type UserQueries struct {
+	Mongo *docstore.Mongo
+}
+
+// UserFilter narrows a list of users. What is nil is not asked for.
+type UserFilter struct {
+	Email    *string // without regard to case
+	Role     *events.Role
+	Status   *authz.Status
+	Supplier *events.TenantID // visible in it
+	ClerkID  *string
+	IDs      []events.UserID // nil: any
+	Search   string          // in e-mail and name; empty: any
+}
+
+// userSorts are the fields that a list of users can be ordered by.
+var userSorts = map[string]docstore.Field{
+	"created_at": docstore.Body("created_at"),
+	"email":      docstore.Text("email"),
+	"name":       docstore.Text("name"),
+	"role":       docstore.Body("role"),
+	"status":     docstore.Body("status"),
+	"updated_at": docstore.Body("updated_at"),
+}
+
+// Get returns the user if s may see him. It fails with docstore.ErrNotFound
+// and docstore.ErrUnavailable.
+func (q *UserQueries) Get(ctx context.Context, s authz.Scope, id events.UserID) (User, error) {
+	return get(ctx, q.Mongo, Users, s, docstore.Key(id))
+}
+
+// List returns the page of users that s may see and that match f. It fails
+// with an Invalid fault for a page that there cannot be, and with
+// docstore.ErrUnavailable.
+func (q *UserQueries) List(ctx context.Context, s authz.Scope, f UserFilter, p Page) (Listing[User], error) {
+	return list(ctx, q.Mongo, Users, s, f.conditions(), p, userSorts, "-created_at")
+}
+
+func (f UserFilter) conditions() []docstore.Condition {
+	var all []docstore.Condition
+	if f.Email != nil {
+		all = append(all, docstore.TextIs("email", *f.Email))
+	}
+	if f.Role != nil {
+		all = append(all, docstore.Is(docstore.Body("role"), *f.Role))
+	}
+	if f.Status != nil {
+		all = append(all, docstore.Is(docstore.Body("status"), *f.Status))
+	}
+	if f.Supplier != nil {
+		all = append(all, docstore.VisibleIn(*f.Supplier))
+	}
+	if f.ClerkID != nil {
+		all = append(all, docstore.Condition{}) // no user has one yet
+	}
+	return append(all, common(f.IDs, f.Search)...)
+}
+
+// Emails returns the addresses of those users who are still there: by whom
+// something was done is stored as an id and joined when it is asked for. Who
+// may see the thing may see by whom it was done, so this takes no scope. It
+// fails with docstore.ErrUnavailable.
+func (q *UserQueries) Emails(ctx context.Context, ids []events.UserID) (map[events.UserID]string, error) {
+	users, err := docstore.In[User](q.Mongo, Users.Model()).
+		GetAll(ctx, authz.SystemScope("who did it"), keys(ids))
+	if err != nil {
+		return nil, err
+	}
+	emails := make(map[events.UserID]string, len(users))
+	for _, u := range users {
+		emails[u.ID] = u.Email
+	}
+	return emails, nil
+}
