@@ -338,6 +338,7 @@ end $$;
 -- +goose StatementEnd
 
 revoke all on function append_commands from public;
+revoke create on schema public from public; -- as from Postgres 15: what append_commands calls is ours
 grant usage on schema public to tenure_writer, tenure_reader;
 grant execute on function append_commands to tenure_writer;
 grant select on event_log, log_head, claims, lookups, idempotency to tenure_writer;

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -107,57 +106,6 @@ func tail(ctx context.Context, q eventlog.Querier, until events.Position) error 
 		at = page.Through
 	}
 	return nil
-}
-
-func TestAmongGoodCommandsABadOneFailsAlone(t *testing.T) {
-	t.Parallel()
-	b := open(t)
-	b.must(t, func() eventlog.Command {
-		c := created("first")
-		c.Take = []eventlog.Claim{claim("first", "taken")}
-		c.Idempotency = idempotency("k", "h1")
-		return c
-	}())
-	type bad struct {
-		command eventlog.Command
-		want    error
-	}
-	spoilers := map[string]bad{
-		"a NUL":            {next("nul", 0, events.UserRenamed{Name: "a\x00b"}), eventlog.ErrRefused},
-		"invalid UTF-8":    {next("utf", 0, events.UserRenamed{Name: "a\xff"}), eventlog.ErrRefused},
-		"a NUL in an id":   {next("a\x00b", 0, events.UserRenamed{}), eventlog.ErrRefused},
-		"a claim of 6 KB":  {with(created("big"), func(c *eventlog.Command) { c.Take = []eventlog.Claim{claim("big", strings.Repeat("x", 6<<10))} }), eventlog.ErrRefused},
-		"a huge event":     {next("huge", 0, events.UserRenamed{Name: strings.Repeat("x", 300<<10)}), eventlog.ErrRefused},
-		"a reused key":     {with(created("key"), func(c *eventlog.Command) { c.Idempotency = idempotency("k", "h2") }), eventlog.ErrKeyReused},
-		"a stale version":  {next("first", 0, events.UserRenamed{}), eventlog.ErrMoved},
-		"a stale read":     {with(created("read"), func(c *eventlog.Command) { c.Reads = []eventlog.Read{{Stream: stream("first"), Version: 7}} }), eventlog.ErrMoved},
-		"a taken claim":    {with(created("take"), func(c *eventlog.Command) { c.Take = []eventlog.Claim{claim("take", "taken")} }), eventlog.ErrTaken},
-		"a claim not held": {with(created("rel"), func(c *eventlog.Command) { c.Release = []eventlog.Claim{claim("rel", "taken")} }), eventlog.ErrNotHeld},
-		"a set that changed": {with(created("seen"), func(c *eventlog.Command) {
-			c.Seen = []eventlog.Seen{{Tenant: events.Platform, Kind: "k", Value: "v", Count: 3}}
-		}), eventlog.ErrSetChanged},
-	}
-	var group sync.WaitGroup
-	for name, s := range spoilers {
-		group.Go(func() {
-			if _, err := b.Append(t.Context(), s.command); !errors.Is(err, s.want) {
-				t.Errorf("%s: got %v, want %v", name, err, s.want)
-			}
-		})
-	}
-	for i := range 200 {
-		group.Go(func() {
-			c := created(fmt.Sprintf("good%d", i))
-			c.Take = []eventlog.Claim{claim(fmt.Sprintf("good%d", i), fmt.Sprintf("v%d", i))}
-			if _, err := b.Append(t.Context(), c); err != nil {
-				t.Errorf("good command %d: %v", i, err)
-			}
-		})
-	}
-	group.Wait()
-	if got := len(b.all(t)); got != 201 {
-		t.Errorf("%d events in the log, want 201", got)
-	}
 }
 
 func TestARaceForAClaimHasOneWinner(t *testing.T) {
