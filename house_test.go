@@ -61,7 +61,7 @@ var addresses = map[string][]string{
 	"github.com/jackc/pgx/v5/stdlib":                 {"cmd/internal/boot", "internal/testkit"}, // goose speaks database/sql
 	"database/sql":                                   {"cmd/internal/boot", "cmd/tenure", "internal/feed", "internal/testkit", "migrations"},
 	"go.mongodb.org/mongo-driver":                    {"internal/docstore", "internal/testkit"},
-	"github.com/redis/go-redis":                      {"internal/docstore", "internal/identity", "internal/testkit"},
+	"github.com/redis/go-redis":                      {"cmd/internal/boot", "internal/docstore", "internal/identity", "internal/testkit"},
 	"github.com/go-redis/redis_rate":                 {"internal/identity"},
 	"github.com/maypok86/otter":                      {"internal/identity"},
 	"github.com/ThreeDotsLabs":                       {"internal/feed", "internal/reactions"},

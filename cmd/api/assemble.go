@@ -37,19 +37,24 @@ type parts struct {
 func assemble(ctx context.Context, r *boot.Running, s boot.API) (*parts, error) {
 	p := &parts{}
 	group, opening := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { p.writer, err = r.Writer(opening, s.Postgres); return err })
-	group.Go(func() (err error) { p.reader, err = r.Reader(opening, s.Postgres); return err })
+	group.Go(func() (err error) {
+		if p.writer, err = r.Writer(opening, s.Postgres); err == nil {
+			p.reader, err = r.Reader(opening, s.Postgres)
+		}
+		return err
+	})
 	group.Go(func() (err error) { p.mongo, err = r.Mongo(opening, s.Mongo); return err })
 	group.Go(func() (err error) { p.redis, err = r.Redis(opening, s.Redis); return err })
 	err := group.Wait()
 	var observe func(eventlog.Batch)
 	if err == nil {
-		observe, err = r.Telemetry.ObserveAppends()
+		observe, err = r.Telemetry.ObserveAppends(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(err, p.close())
+		return nil, errors.Join(err, p.close(ctx))
 	}
-	p.appender = eventlog.NewAppender(p.writer, r.Logger, eventlog.Config{Observe: observe})
+	p.appender = eventlog.NewAppender( //nolint:contextcheck // nobody can cancel what others wait for
+		p.writer, r.Logger, eventlog.Config{Observe: observe})
 	p.progress = projections.NewProgress(p.mongo, p.redis)
 	listening, deaf := context.WithCancel(context.WithoutCancel(ctx)) // those who wait at the end still hear
 	p.deaf = deaf
@@ -136,12 +141,12 @@ const letGo = time.Second
 
 // close lets go of what was opened. The appender has ended by then, or never
 // began.
-func (p *parts) close() error {
+func (p *parts) close(ctx context.Context) error {
 	if p.deaf != nil {
 		p.deaf()
 		p.hearing.Wait()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), letGo)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGo)
 	defer cancel()
 	var errs []error
 	for _, pool := range []*boot.Pool{p.writer, p.reader} {

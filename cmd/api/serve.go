@@ -32,19 +32,19 @@ func serve(ctx context.Context, r *boot.Running, s boot.API) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
+	defer func() { err = errors.Join(err, p.close(ctx)) }()
 	handler, err := p.handler(r, s)
 	if err != nil {
 		return err
 	}
 	d.open(handler)
-	r.Up()
+	r.Ready.Up()
 	r.Logger.InfoContext(ctx, "serving", "addr", listening.Addr().String(), "prefix", string(s.HTTP.Path))
 	select {
 	case <-ctx.Done():
-		return drain(r, server, p, s)
+		return drain(ctx, r, server, p, s)
 	case err := <-broken:
-		return errors.Join(fmt.Errorf("api: serve: %w", err), drain(r, server, p, s))
+		return errors.Join(fmt.Errorf("api: serve: %w", err), drain(ctx, r, server, p, s))
 	}
 }
 
@@ -52,18 +52,18 @@ func serve(ctx context.Context, r *boot.Running, s boot.API) (err error) {
 // should come, then what has come is answered, then what was appended is
 // durable, and only then the stores are let go. If the process is killed on
 // the way, what was acknowledged is in the log all the same.
-func drain(r *boot.Running, server *http.Server, p *parts, s boot.API) error {
+func drain(ctx context.Context, r *boot.Running, server *http.Server, p *parts, s boot.API) error {
 	r.Ready.End()
-	r.Logger.Info("ending: no longer ready, requests that have begun are answered", "within", s.ShutdownTimeout.String())
+	r.Logger.InfoContext(ctx, "ending: no longer ready, requests that have begun are answered", "within", s.ShutdownTimeout.String())
 	end := time.Now().Add(s.ShutdownTimeout)
-	whole, cancel := context.WithDeadline(context.Background(), end)
+	whole, cancel := context.WithDeadline(context.WithoutCancel(ctx), end)
 	defer cancel()
 	// A quarter of the time is the appender's, whatever the requests took.
 	requests, cancel := context.WithDeadline(whole, end.Add(-s.ShutdownTimeout/4))
 	defer cancel()
 	pause(requests, s.HTTP.DrainDelay)
 	if err := server.Shutdown(requests); err != nil {
-		r.Logger.Warn("some requests did not end in time and were cut", "error", err)
+		r.Logger.WarnContext(ctx, "some requests did not end in time and were cut", "error", err)
 		_ = server.Close() // it is over either way
 	}
 	if err := p.appender.Close(whole); err != nil {

@@ -29,11 +29,15 @@ func fold(ctx context.Context, r *boot.Running, s boot.Projector) (err error) {
 	}
 	f := &feed.Feed{Pool: opened.log, Logger: r.Logger, Grace: s.ShutdownTimeout / 2}
 	consumers := consumers(projector)
+	if s.Postgres.PoolSize <= len(consumers) {
+		return fmt.Errorf("projector: %sPOSTGRES_POOL_SIZE is %d, and %d read models need %d: each holds a connection while it folds",
+			boot.Prefix, s.Postgres.PoolSize, len(consumers), len(consumers)+1)
+	}
 	need(r, opened, f, consumers)
 	if err := measure(r.Telemetry, opened); err != nil {
 		return err
 	}
-	r.Up()
+	r.Ready.Up()
 	r.Logger.InfoContext(ctx, "folding", "read_models", len(consumers))
 
 	// What was folded last is announced before the announcements end.

@@ -42,8 +42,9 @@ func (t *terminal) sit(ctx context.Context, s boot.Admin, why string, use func(*
 	}
 	defer pool.Close()
 	logger := slog.New(slog.NewTextHandler(t.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	appender := eventlog.NewAppender(pool, logger, eventlog.Config{})
-	defer func() { err = errors.Join(err, finish(appender)) }()
+	appender := eventlog.NewAppender( //nolint:contextcheck // nobody can cancel what others wait for
+		pool, logger, eventlog.Config{})
+	defer func() { err = errors.Join(err, finish(ctx, appender)) }()
 	return use(&desk{
 		Handler: &commands.Handler{
 			Appender: appender, Reader: pool, Digest: secrets.Digests, Now: time.Now, NewID: newID,
@@ -54,8 +55,8 @@ func (t *terminal) sit(ctx context.Context, s boot.Admin, why string, use func(*
 }
 
 // finish ends an appender that has nothing in hand.
-func finish(a *eventlog.Appender) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+func finish(ctx context.Context, a *eventlog.Appender) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return a.Close(ctx)
 }

@@ -32,7 +32,7 @@ func work(ctx context.Context, r *boot.Running, s boot.Worker) error {
 	}
 	defer pool.Close()
 	r.Ready.Need(boot.Check{Name: "postgres", Ask: pool.Ping})
-	r.Up()
+	r.Ready.Up()
 	r.Logger.InfoContext(ctx, "ready", "reactions", 0, "jobs", 0)
 	<-ctx.Done()
 	r.Ready.End()

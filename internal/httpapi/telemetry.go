@@ -13,8 +13,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// tenantKey is the tenant on every span and log line.
-const tenantKey = "tenant.id"
+// The tenant is on every span and log line, the request's name on every line.
+const (
+	tenantKey  = "tenant.id"
+	requestKey = "request.id"
+)
 
 // scope names this package to the instruments.
 const scope = "tenure/internal/httpapi"
@@ -56,11 +59,11 @@ func (t *telemetry) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Del("Baggage")
 		tenant := t.tenant(r)
-		ctx := withTenant(t.propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header)), tenant)
+		ctx := withPlace(t.propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header)), tenant, requestIDOf(r))
 		ctx, span := t.tracer.Start(ctx, knownMethod(r.Method), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
 			attribute.String(tenantKey, tenant),
 			attribute.String("http.request.method", knownMethod(r.Method)),
-			attribute.String("request.id", requestIDOf(r)),
+			attribute.String(requestKey, requestIDOf(r)),
 		))
 		defer span.End()
 		label, began := &routeLabel{}, time.Now()
@@ -98,14 +101,17 @@ func nameRoute(ctx context.Context, method, path string) {
 	span.SetAttributes(attribute.String("http.route", path))
 }
 
-// withTenant puts the tenant into the baggage.
-func withTenant(ctx context.Context, tenant string) context.Context {
-	member, err := baggage.NewMemberRaw(tenantKey, tenant)
-	if err != nil {
-		return ctx
+// withPlace puts the tenant and the request's name into the baggage, where
+// every log line finds them.
+func withPlace(ctx context.Context, tenant, requestID string) context.Context {
+	var b baggage.Baggage
+	for key, value := range map[string]string{tenantKey: tenant, requestKey: requestID} {
+		member, err := baggage.NewMemberRaw(key, value)
+		if err != nil {
+			continue
+		}
+		b, _ = b.SetMember(member) // one that is valid can be set
 	}
-	// A baggage of one valid member is valid.
-	b, _ := baggage.New(member)
 	return baggage.ContextWithBaggage(ctx, b)
 }
 

@@ -2,6 +2,7 @@ package boot
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -62,6 +63,10 @@ func (m *Mongo) judge(wrong report) {
 func (r *Redis) judge(wrong report) {
 	if r.URL != "" && !startsWith(string(r.URL), "redis://", "rediss://", "unix://") {
 		wrong("REDIS_URL", "does not begin with redis://, rediss:// or unix:// (the value is not shown)")
+	}
+	if _, err := url.Parse(string(r.URL)); err != nil {
+		// What the parser says quotes the password.
+		wrong("REDIS_URL", "cannot be read as a URL; some characters of a password have to be written as %%XX (the value is not shown)")
 	}
 	if strings.ContainsAny(r.Prefix, "{} \n") {
 		wrong("REDIS_PREFIX", "is %q, which may hold neither braces nor spaces", r.Prefix)

@@ -23,6 +23,6 @@ func Main(ctx context.Context, name string, settings any, process *Process, envi
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
 		return 1
 	}
-	defer r.Close()
+	defer r.Close(ctx)
 	return r.Verdict(ctx, work(ctx, r))
 }

@@ -48,7 +48,7 @@ func (t *Telemetry) observer(system string) (docstore.Observer, error) {
 }
 
 // ObserveAppends measures the batches of an appender.
-func (t *Telemetry) ObserveAppends() (func(eventlog.Batch), error) {
+func (t *Telemetry) ObserveAppends(ctx context.Context) (func(eventlog.Batch), error) {
 	meter := t.Meters.Meter(scope)
 	took, err := meter.Float64Histogram("tenure.append.duration", metric.WithUnit("s"),
 		metric.WithDescription("How long a batch of appends takes until it is durable."),
@@ -62,9 +62,10 @@ func (t *Telemetry) ObserveAppends() (func(eventlog.Batch), error) {
 	if err != nil {
 		return nil, fmt.Errorf("boot: metrics: %w", err)
 	}
+	ctx = context.WithoutCancel(ctx)
 	return func(b eventlog.Batch) {
 		outcome := metric.WithAttributes(attribute.Bool("error", b.Failed))
-		took.Record(context.Background(), b.Took.Seconds(), outcome)
-		size.Record(context.Background(), int64(b.Commands), outcome)
+		took.Record(ctx, b.Took.Seconds(), outcome)
+		size.Record(ctx, int64(b.Commands), outcome)
 	}, nil
 }

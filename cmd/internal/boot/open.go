@@ -45,6 +45,7 @@ func (o Opener) Mongo(ctx context.Context, s Mongo) (m *docstore.Mongo, err erro
 
 // Redis opens the authentication read model.
 func (o Opener) Redis(ctx context.Context, s Redis) (r *docstore.Redis, err error) {
+	quietRedis()
 	observe, err := o.observe("redis")
 	if err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 )
@@ -19,16 +18,25 @@ type Check struct {
 	Ask  func(context.Context) error
 }
 
-// Readiness tells whether a process can do its work, and what keeps it. The
-// zero value is ready.
+// Readiness tells whether a process can do its work, and what keeps it. A
+// process is not ready before Up, and never again after End.
 type Readiness struct {
 	Logger *slog.Logger // nil: slog.Default
 
 	mu     sync.Mutex
+	phase  phase
 	checks []Check
 	down   map[string]bool
-	ending bool
 }
+
+// phase is how far the life of a process has come.
+type phase uint8
+
+const (
+	starting phase = iota
+	working
+	ending
+)
 
 // Need adds a part. Adding one of the same name again replaces it.
 func (r *Readiness) Need(c Check) {
@@ -43,25 +51,25 @@ func (r *Readiness) Need(c Check) {
 	r.checks = append(r.checks, c)
 }
 
-// drop takes a part out again.
-func (r *Readiness) drop(name string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.checks = slices.DeleteFunc(r.checks, func(c Check) bool { return c.Name == name })
-}
+// Up says that the process has what it needs to begin.
+func (r *Readiness) Up() { r.enter(working) }
 
 // End says that the process takes no more work, for good.
-func (r *Readiness) End() {
+func (r *Readiness) End() { r.enter(ending) }
+
+func (r *Readiness) enter(p phase) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ending = true
+	r.phase = max(r.phase, p)
 }
 
 // Ending tells whether End was called.
-func (r *Readiness) Ending() bool {
+func (r *Readiness) Ending() bool { return r.is(ending) }
+
+func (r *Readiness) is(p phase) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.ending
+	return r.phase == p
 }
 
 // Checks are the parts, each of which logs when it goes and when it comes back.
@@ -79,8 +87,12 @@ func (r *Readiness) Checks() []Check {
 	return all
 }
 
-// note logs what changed, not what is: probes ask every few seconds.
+// note logs what changed, not what is: probes ask every few seconds. What is
+// not there yet is told by whoever waits for it.
 func (r *Readiness) note(ctx context.Context, name string, err error) {
+	if r.is(starting) {
+		return
+	}
 	r.mu.Lock()
 	was := r.down[name]
 	if r.down == nil {
@@ -124,7 +136,7 @@ func (r *Readiness) Ask(ctx context.Context) State {
 			state.Checks[c.Name], state.Status = "down", "down"
 		}
 	}
-	if r.Ending() {
+	if !r.is(working) {
 		state.Status = "down"
 	}
 	return state

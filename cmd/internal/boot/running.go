@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ type Running struct {
 }
 
 // Start begins to log to stderr, and to answer on the metrics listener. The
-// process is not ready before Up.
+// process is not ready before Ready.Up.
 func Start(ctx context.Context, s Process, environment Environment, stderr io.Writer) (*Running, error) {
 	logger := NewLogger(stderr, s.LogLevel, s.TenantLabel).With("service", s.ServiceName)
 	slog.SetDefault(logger)
@@ -36,22 +37,13 @@ func Start(ctx context.Context, s Process, environment Environment, stderr io.Wr
 	}
 	r := &Running{Logger: logger, Ready: &Readiness{Logger: logger}, settings: s}
 	r.Opener = Opener{Name: s.ServiceName, Telemetry: telemetry, Insist: r.await}
-	r.Ready.Need(starting())
 	if err := r.listen(ctx, s.MetricsAddr); err != nil {
 		return nil, errors.Join(err, telemetry.close(ctx))
 	}
 	logger.InfoContext(ctx, "started", "version", BuildVersion(s.Version), "environment", s.Environment,
-		"metrics", string(s.MetricsAddr), "traces", string(s.OTLPEndpoint))
+		"metrics", string(s.MetricsAddr), "traces", cmp.Or(string(s.OTLPEndpoint), "off"))
 	return r, nil
 }
-
-// starting keeps a process that has not got to its work from being ready.
-func starting() Check {
-	return Check{"start", func(context.Context) error { return errors.New("boot: the process is starting") }}
-}
-
-// Up says that the process has what it needs to begin.
-func (r *Running) Up() { r.Ready.drop(starting().Name) }
 
 // listen serves how the process is. It is open before any store is reached:
 // that it is not ready, and why, is worth knowing most when it cannot start.
@@ -80,14 +72,14 @@ func (r *Running) listen(ctx context.Context, at Address) error {
 const lastWords = 3 * time.Second
 
 // Close delivers what there is to tell and ends the listener. It comes last.
-func (r *Running) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+func (r *Running) Close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
 	if err := r.Telemetry.close(ctx); err != nil {
-		r.Logger.Warn("some telemetry is lost", "error", err)
+		r.Logger.WarnContext(ctx, "some telemetry is lost", "error", err)
 	}
 	_ = r.listener.Close()
-	r.Logger.Info("ended")
+	r.Logger.InfoContext(ctx, "ended")
 }
 
 // Verdict is how the work ended, for the exit code. The reason is logged here
