@@ -68,7 +68,7 @@ func (s *stack) start(ctx context.Context) error {
 	}
 	env := append(os.Environ(), storeEnv(s.stores)...)
 	env = append(env, "TENURE_SECRET_KEY="+s.secret)
-	if err := s.prepare(ctx, env); err != nil {
+	if err := errors.Join(s.prepare(ctx, env), s.showEnv()); err != nil {
 		return err
 	}
 	if err := s.launch(ctx, env); err != nil {
