@@ -73,12 +73,24 @@ type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
 
-// untilTold ends with the first signal. The second one kills us, and then the
-// guard ends what was still stopping in good order.
+// untilTold ends with the first signal. A later one ends us at once, and then
+// the guard ends what was still stopping in good order. What comes within a
+// second is the same wish told twice: by whoever signals a process group, and
+// by make, which passes it on.
 func untilTold() (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	ctx, cancel := context.WithCancel(context.Background())
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		<-told
+		cancel()
+		for first := time.Now(); ; {
+			if <-told; time.Since(first) > time.Second {
+				os.Exit(fail(errors.New("ending at once")))
+			}
+		}
+	}()
+	return ctx, cancel
 }
 
 // untilOrphaned ends also when our parent does: make, when it is killed, takes

@@ -112,7 +112,7 @@ func (s *stack) launch(ctx context.Context, env []string) error {
 // then worker and projector, and the stores at last.
 func (s *stack) stop() error {
 	err := s.file.remove()
-	const grace = 20 * time.Second
+	const grace = 30 * time.Second // longer than each of them gives itself
 	for _, p := range []*process{s.api, s.worker, s.projector} {
 		if p != nil && !p.kept.Stop(grace) {
 			s.say("%s did not end within %s and was killed", p.name, grace)

@@ -51,8 +51,15 @@ func TestRun(t *testing.T) {
 	eventually(t, "the API answers again", func() bool { return knows(t, first) })
 
 	last := l.runFile()
+	// Ctrl-C may come twice, from the terminal and from make.
+	if err := l.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Error(err)
+	}
 	if code := l.end(syscall.SIGINT); code != 0 {
 		t.Errorf("exit %d after Ctrl-C", code)
+	}
+	if !strings.Contains(l.out.String(), "stopping") {
+		t.Error("it did not stop in good order")
 	}
 	mustBeOver(t, l, last)
 
