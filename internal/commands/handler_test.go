@@ -148,7 +148,7 @@ func TestAUserIsCreatedChangedAndDeletedWithAllThatIsHis(t *testing.T) {
 		t.Errorf("change: %+v, %v", changed, err)
 	}
 	again, err := h.ChangeUser(ctx, by, commands.ChangeUser{ID: id, Name: &name})
-	if err != nil || len(again.Events) != 0 || again.Version != 2 || again.Position != changed.Position {
+	if err != nil || len(again.Events) != 0 || again.Version != 2 || again.Position != changed.Position || again.Log != changed.Log {
 		t.Errorf("the same change again: %+v, %v", again, err)
 	}
 	key := h.key(t, id, "laptop")

@@ -84,13 +84,17 @@ func (p *past) version(s events.Stream) events.Version {
 }
 
 // unchanged is the receipt of a command that found nothing to change.
-func (p *past) unchanged() Receipt {
+func (p *past) unchanged(ctx context.Context) (Receipt, error) {
+	head, err := eventlog.Head(ctx, p.reader) // for which log it is
+	if err != nil {
+		return Receipt{}, err
+	}
 	history := p.of(p.main())
-	r := Receipt{Version: p.version(p.main()), History: history}
+	r := Receipt{Log: head.Log, Version: p.version(p.main()), History: history}
 	if n := len(history); n > 0 {
 		r.Position = history[n-1].Position
 	}
-	return r
+	return r, nil
 }
 
 // receipt is what was appended, as it stands in the log now.

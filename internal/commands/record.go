@@ -97,7 +97,7 @@ func (h *Handler) attempt(ctx context.Context, by authz.Principal, c change, att
 		return Receipt{}, err
 	}
 	if len(d.writes) == 0 {
-		return p.unchanged(), nil
+		return p.unchanged(ctx)
 	}
 	return h.append(ctx, by, allowed, p, d)
 }
