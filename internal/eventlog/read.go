@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -57,9 +56,6 @@ const boundsQuery = `
 		select l.position, l.event_id from event_log l where l.position <= $1 + 10000
 		order by l.position desc limit 1) t on true`
 
-// columns are those that scanEvent scans.
-const columns = `position, tenant_id, stream_type, stream_id, version, event_id, type, schema, data, meta, recorded_at`
-
 // pageQuery gives the events of a page, each with the bytes of the page up to
 // and with it. Sizes are known without reading what is stored elsewhere.
 const pageQuery = `
@@ -107,10 +103,14 @@ func readBatch(results pgx.BatchResults, from events.Mark, limit int, raw bool) 
 	defer rows.Close()
 	b := events.Batch{From: from, Through: reach}
 	var upto int64
+	row := newScanner(rows, &upto)
 	for rows.Next() {
-		e, err := scanEvent(rows, raw, &upto)
+		e, err := row.event(raw)
 		if err != nil {
 			return events.Batch{}, err
+		}
+		if b.Events == nil {
+			b.Events = make([]events.Recorded, 0, min(limit, int(reach.Position-from.Position)))
 		}
 		b.Events = append(b.Events, e)
 	}
@@ -149,30 +149,6 @@ func readBounds(results pgx.BatchResults, from *events.Mark) (events.Mark, error
 		return *from, nil
 	}
 	return events.Mark{Log: from.Log, Position: events.Position(*position), Event: *last}, nil
-}
-
-// scanEvent reads a row of columns, and what follows them into more.
-func scanEvent(rows pgx.Rows, raw bool, more ...any) (events.Recorded, error) {
-	var e events.Recorded
-	var id uuid.UUID
-	var data, meta []byte
-	into := append([]any{&e.Position, &e.Stream.Tenant, &e.Stream.Type, &e.Stream.ID, &e.Version, &id,
-		&e.Type, &e.Schema, &data, &meta, &e.RecordedAt}, more...)
-	if err := rows.Scan(into...); err != nil {
-		return e, fmt.Errorf("eventlog: scan an event: %w", err)
-	}
-	e.ID, e.RecordedAt = id, e.RecordedAt.UTC()
-	var err error
-	if e.Payload, err = events.Decode(e.Type, e.Schema, data); err != nil {
-		return e, fmt.Errorf("%w: %s at position %d: %w", ErrUndecodable, e.Type, e.Position, err)
-	}
-	if err := json.Unmarshal(meta, &e.Meta); err != nil {
-		return e, fmt.Errorf("%w: the meta at position %d: %w", ErrUndecodable, e.Position, err)
-	}
-	if raw {
-		e.Data = data
-	}
-	return e, nil
 }
 
 // Head is the newest place of the log; position 0 when it is empty.

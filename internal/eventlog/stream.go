@@ -48,8 +48,9 @@ func ReadStreams(ctx context.Context, q Querier, streams []events.Stream) ([][]e
 func collect(rows pgx.Rows) ([]events.Recorded, error) {
 	defer rows.Close()
 	var history []events.Recorded
+	row := newScanner(rows)
 	for rows.Next() {
-		e, err := scanEvent(rows, false)
+		e, err := row.event(false)
 		if err != nil {
 			return nil, err
 		}

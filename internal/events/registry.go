@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 )
 
@@ -93,9 +94,10 @@ type entry struct {
 // event is an entry of type P whose newest shape is schema.
 func event[P Payload](schema int) entry {
 	var zero P
+	plain := shapeOf(reflect.TypeFor[P]())
 	return entry{name: zero.EventType(), schema: schema, zero: zero, decode: func(_ int, data []byte) (Payload, error) {
 		var p P
-		err := json.Unmarshal(data, &p)
+		err := plain.unmarshal(data, &p)
 		return p, err
 	}}
 }
