@@ -3,3 +3,5 @@
 // is allowed or what becomes of a request; it only puts the questions in the
 // order that the contract states.
 package httpapi
+
+//go:generate go test -run TestTheCommitted -update .
