@@ -33,7 +33,7 @@ fmt: golangci ## Format every Go file
 	$(GOLANGCI) fmt
 
 bench: local ## Measure against peers; writes .local/bench.json
-	@exec $(LOCAL) --follow-parent test -- $(GO) run ./bench
+	@exec $(LOCAL) --follow-parent test --on-disk -- $(GO) run ./bench
 
 build: ## Build the programs into bin/
 	$(GO) build -o bin/ ./cmd/...

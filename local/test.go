@@ -14,6 +14,7 @@ import (
 )
 
 type testCommand struct {
+	OnDisk  bool     `help:"Keep the data on a disk, even where there is plenty of memory: for measurements."`
 	Command []string `arg:"" passthrough:"" help:"What to run, after --."`
 }
 
@@ -36,7 +37,7 @@ func (t testCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	scratch, err := openScratch(ctx, at)
+	scratch, err := openScratch(ctx, at, t.OnDisk)
 	if err != nil {
 		return err
 	}
@@ -57,8 +58,8 @@ type scratch struct {
 	stores *store.Stores
 }
 
-func openScratch(ctx context.Context, at place) (*scratch, error) {
-	dir, lock, err := store.ScratchDir()
+func openScratch(ctx context.Context, at place, onDisk bool) (*scratch, error) {
+	dir, lock, err := store.ScratchDir(onDisk)
 	if err != nil {
 		return nil, err
 	}

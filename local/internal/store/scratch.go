@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,16 +12,18 @@ import (
 const scratchPrefix = "tenure-test-"
 
 // ScratchDir makes a directory for stores that are thrown away: in memory
-// where there is plenty, else where temporary files go. It is one that the
-// account of Postgres can reach. The lock says that it is in use; it belongs
-// into the hands of the guard, so that it is held until the last store ended.
-func ScratchDir() (dir string, lock *os.File, err error) {
+// where there is plenty, unless they are to be on a disk, else where temporary
+// files go. It is one that the account of Postgres can reach. The lock says
+// that it is in use; it belongs into the hands of the guard, so that it is held
+// until the last store ended.
+func ScratchDir(onDisk bool) (dir string, lock *os.File, err error) {
 	who, err := postgresAccount()
 	if err != nil {
 		return "", nil, fmt.Errorf("store: %w", err)
 	}
+	err = errors.New("store: every directory for temporary files is in memory")
 	for _, parent := range []string{"/dev/shm", os.TempDir(), "/var/tmp"} {
-		if parent == "/dev/shm" && !roomy(parent) {
+		if parent == "/dev/shm" && !roomy(parent) || onDisk && inMemory(parent) {
 			continue
 		}
 		dir, lock, err = scratchIn(parent, who)
@@ -87,6 +90,13 @@ func sweep(parent string) {
 			lock.Close()
 		}
 	}
+}
+
+// inMemory reports whether what is written to dir never reaches a disk.
+func inMemory(dir string) bool {
+	const tmpfs = 0x01021994
+	var fs syscall.Statfs_t
+	return syscall.Statfs(dir, &fs) == nil && int64(fs.Type) == tmpfs
 }
 
 // roomy reports whether a file system in memory has space for hundreds of

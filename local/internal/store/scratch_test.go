@@ -41,17 +41,22 @@ func TestSweepRemovesWhatNobodyHolds(t *testing.T) {
 
 func TestScratchDirIsForTheAccountOfPostgres(t *testing.T) {
 	t.Parallel()
-	dir, lock, err := ScratchDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	defer lock.Close()
 	who, err := postgresAccount()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !who.reaches(dir) {
-		t.Errorf("%+v cannot reach %s", who, dir)
+	for _, onDisk := range []bool{false, true} {
+		dir, lock, err := ScratchDir(onDisk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		defer lock.Close()
+		if !who.reaches(dir) {
+			t.Errorf("%+v cannot reach %s", who, dir)
+		}
+		if onDisk && inMemory(dir) {
+			t.Errorf("%s is in memory", dir)
+		}
 	}
 }
