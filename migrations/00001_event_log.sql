@@ -133,9 +133,11 @@ create trigger log_head_is_not_truncated before truncate on log_head
 --           7  not held: a claim to be released is not the stream's; item is the row in r_*
 --
 -- It runs as its owner, so that nobody needs the right to write the tables.
--- jit costs 50 ms a call; the generic plan spares planning each call anew. The
--- scalar sub-selects stand where one would write "exists", which is planned as
--- a hashed scan of a whole table while its statistics are young.
+-- jit costs 50 ms a call; the generic plan spares planning each call anew. But
+-- such a plan is made while the tables are small, and kept while they grow:
+-- then none may scan them. So sequential scans are off, and a scalar sub-select
+-- stands where one would write "exists" or a join, since those may be planned
+-- as a hash of a whole table.
 -- +goose StatementBegin
 create function append_commands(
 	n integer,
@@ -161,6 +163,7 @@ create function append_commands(
 	set search_path = public, pg_temp
 	set jit = off
 	set plan_cache_mode = force_generic_plan
+	set enable_seqscan = off
 as $$
 declare
 	x record;
@@ -294,9 +297,11 @@ begin
 		where not e.command = any(failed);
 
 	if cardinality(r_command) > 0 then
-		delete from claims c
-			using unnest(r_command, r_tenant, r_kind, r_value) as r(command, tenant, kind, value)
-			where c.tenant_id = r.tenant and c.kind = r.kind and c.value = r.value and not r.command = any(failed);
+		delete from claims where ctid = any(array(
+			select (select c.ctid from claims c
+				where c.tenant_id = r.tenant and c.kind = r.kind and c.value = r.value limit 1)
+			from unnest(r_command, r_tenant, r_kind, r_value) as r(command, tenant, kind, value)
+			where not r.command = any(failed)));
 	end if;
 	if cardinality(t_command) > 0 then
 		insert into claims (tenant_id, kind, value, stream_tenant, stream_type, stream_id)
@@ -306,12 +311,13 @@ begin
 			where not t.command = any(failed);
 	end if;
 	if cardinality(d_command) > 0 then
-		delete from lookups l
-			using unnest(d_command, d_tenant, d_kind, d_value, d_stream_tenant, d_stream_type, d_stream_id)
+		delete from lookups where ctid = any(array(
+			select (select l.ctid from lookups l
+				where l.tenant_id = d.tenant and l.kind = d.kind and l.value = d.value
+					and l.stream_tenant = d.stream_tenant and l.stream_type = d.stream_type and l.stream_id = d.stream_id limit 1)
+			from unnest(d_command, d_tenant, d_kind, d_value, d_stream_tenant, d_stream_type, d_stream_id)
 				as d(command, tenant, kind, value, stream_tenant, stream_type, stream_id)
-			where l.tenant_id = d.tenant and l.kind = d.kind and l.value = d.value
-				and l.stream_tenant = d.stream_tenant and l.stream_type = d.stream_type and l.stream_id = d.stream_id
-				and not d.command = any(failed);
+			where not d.command = any(failed)));
 	end if;
 	if cardinality(a_command) > 0 then
 		insert into lookups (tenant_id, kind, value, stream_tenant, stream_type, stream_id)

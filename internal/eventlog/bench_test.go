@@ -223,6 +223,27 @@ func (b bench) together(t testing.TB, commands ...eventlog.Command) []result {
 	return results
 }
 
+// atOnce appends commands as one batch, as far as they have nothing in common,
+// in any order, and wants all of them to pass.
+func (b bench) atOnce(t testing.TB, commands ...eventlog.Command) {
+	t.Helper()
+	b.hold(t)
+	answers := make(chan error, len(commands))
+	for _, c := range commands {
+		go func() {
+			_, err := b.Append(t.Context(), c)
+			answers <- err
+		}()
+	}
+	testkit.Eventually(t, "the commands wait in the queue", func() bool { return b.Pending()+len(answers) == len(commands) })
+	b.gate.open()
+	for range commands {
+		if err := <-answers; err != nil {
+			t.Fatalf("append: %v", err)
+		}
+	}
+}
+
 // gate is where an appender comes by after each batch, before it answers.
 type gate struct {
 	mu      sync.Mutex

@@ -104,11 +104,7 @@ func TestTheHeadIsLockedAndNeverUpdated(t *testing.T) {
 		for j := range commands {
 			commands[j] = created(fmt.Sprint("u", i, " ", j))
 		}
-		for _, r := range b.together(t, commands...) {
-			if r.err != nil {
-				t.Fatal(r.err)
-			}
-		}
+		b.atOnce(t, commands...)
 	}
 	if after := b.headRow(t); after != before {
 		t.Errorf("the row of log_head was %s and is %s", before, after)

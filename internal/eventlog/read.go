@@ -54,7 +54,8 @@ const boundsQuery = `
 	select h.log_id, (select l.event_id from event_log l where l.position = $1), t.position, t.event_id
 	from log_head h left join lateral (
 		select l.position, l.event_id from event_log l where l.position <= $1 + 10000
-		order by l.position desc limit 1) t on true`
+		order by l.position desc limit 1) t on true
+	where h.only_row`
 
 // pageQuery gives the events of a page, each with the bytes of the page up to
 // and with it. Sizes are known without reading what is stored elsewhere.
@@ -154,14 +155,14 @@ func readBounds(results pgx.BatchResults, from *events.Mark) (events.Mark, error
 // Head is the newest place of the log; position 0 when it is empty.
 func Head(ctx context.Context, q Querier) (events.Mark, error) {
 	return mark(ctx, q, `select h.log_id, t.position, t.event_id from log_head h left join lateral (
-		select l.position, l.event_id from event_log l order by l.position desc limit 1) t on true`)
+		select l.position, l.event_id from event_log l order by l.position desc limit 1) t on true where h.only_row`)
 }
 
 // MarkAt is the place at p. It fails with ErrForked when the log has not
 // reached p.
 func MarkAt(ctx context.Context, q Querier, p events.Position) (events.Mark, error) {
 	m, err := mark(ctx, q, `select h.log_id, t.position, t.event_id from log_head h left join lateral (
-		select l.position, l.event_id from event_log l where l.position = $1) t on true`, int64(p))
+		select l.position, l.event_id from event_log l where l.position = $1) t on true where h.only_row`, int64(p))
 	if err == nil && m.Position != p {
 		err = fmt.Errorf("%w: the log has no position %d", ErrForked, p)
 	}

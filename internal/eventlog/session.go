@@ -18,8 +18,14 @@ const Channel = "tenure_log"
 // What a database or a login has for defaults must not change what a session
 // relies on: with one snapshot for a whole transaction, it is taken before the
 // lock; and a warning that is not sent is not heard.
+//
+// A statement that is prepared while the tables are small keeps its plan while
+// they grow, and what is best for a page of a table is ruin for a large one. So
+// all reads go along an index, in its order. Where none serves, a scan is priced
+// so high that it would be compiled first, for 200 ms: hence jit.
 const (
-	settings       = `set default_transaction_isolation = 'read committed'; set default_transaction_read_only = off; set client_min_messages = notice; `
+	settings = `set default_transaction_isolation = 'read committed'; set default_transaction_read_only = off; set client_min_messages = notice;
+		set enable_seqscan = off; set enable_bitmapscan = off; set jit = off; `
 	writerSettings = settings + `set role tenure_writer; set lock_timeout = '5s'; set statement_timeout = '20s'; set idle_in_transaction_session_timeout = '10s'`
 	readerSettings = settings + `set role tenure_reader; set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '60s'; set synchronous_commit = off`
 )

@@ -59,10 +59,10 @@ func TestSessionsAreBoundedAndTakeTheirRoleOn(t *testing.T) {
 		want    map[string]string
 	}{
 		"a writer's": {eventlog.WriterSession, map[string]string{
-			"role": "tenure_writer", "lock_timeout": "5s", "statement_timeout": "20s", "idle_in_transaction_session_timeout": "10s", "synchronous_commit": "on",
+			"role": "tenure_writer", "lock_timeout": "5s", "statement_timeout": "20s", "idle_in_transaction_session_timeout": "10s", "synchronous_commit": "on", "jit": "off",
 		}},
 		"a reader's": {eventlog.ReaderSession, map[string]string{
-			"role": "tenure_reader", "statement_timeout": "30s", "synchronous_commit": "off",
+			"role": "tenure_reader", "statement_timeout": "30s", "synchronous_commit": "off", "jit": "off",
 		}},
 	} {
 		conn, err := b.connect(t, s.session)
