@@ -107,31 +107,3 @@ func tail(ctx context.Context, q eventlog.Querier, until events.Position) error 
 	}
 	return nil
 }
-
-func TestARaceForAClaimHasOneWinner(t *testing.T) {
-	t.Parallel()
-	b := open(t)
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	won := 0
-	for i := range 50 {
-		group.Go(func() {
-			user := fmt.Sprintf("u%d", i)
-			c := created(user)
-			c.Take = []eventlog.Claim{claim(user, "wanted")}
-			_, err := b.Append(t.Context(), c)
-			switch {
-			case err == nil:
-				mu.Lock()
-				won++
-				mu.Unlock()
-			case !errors.Is(err, eventlog.ErrTaken):
-				t.Errorf("%s: %v", user, err)
-			}
-		})
-	}
-	group.Wait()
-	if won != 1 || len(b.all(t)) != 1 {
-		t.Errorf("%d won, %d events; want 1 and 1", won, len(b.all(t)))
-	}
-}

@@ -19,9 +19,10 @@ type thing struct {
 type use byte
 
 const (
-	alone   use = iota // written, claimed, or both looked at and changed
-	looking            // its state was read
-	filing             // added to or taken from, whatever else is there
+	alone    use = iota // written, claimed, or used in two ways
+	looking             // its state was read
+	adding              // something is filed under it, whatever else is there
+	removing            // something is taken from it, whatever else is there
 )
 
 // usesOf lists what a command uses.
@@ -45,10 +46,11 @@ func usesOf(c *Command) map[thing]use {
 			note(thing{'c', one.Tenant, one.Kind, one.Value, ""}, alone)
 		}
 	}
-	for _, list := range [][]Lookup{c.Add, c.Remove} {
-		for _, one := range list {
-			note(thing{'l', one.Tenant, one.Kind, one.Value, ""}, filing)
-		}
+	for _, one := range c.Add {
+		note(thing{'l', one.Tenant, one.Kind, one.Value, ""}, adding)
+	}
+	for _, one := range c.Remove {
+		note(thing{'l', one.Tenant, one.Kind, one.Value, ""}, removing)
 	}
 	for _, one := range c.Seen {
 		note(thing{'l', one.Tenant, one.Kind, one.Value, ""}, looking)
