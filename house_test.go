@@ -20,33 +20,35 @@ const module = "tenure/"
 // may use. What is not here may be imported by nobody but a binary, and a
 // package that is not here may not be.
 var imports = map[string][]string{
-	"":                     {},
-	"cmd/internal/boot":    {"internal/docstore", "internal/identity", "internal/eventlog", "internal/events", "internal/fault", "migrations"},
-	"cmd/*":                {"*"},
-	"bench":                {"*"},
-	"acceptance":           {"internal/testkit", "internal/events"},
-	"internal/httpapi":     {"internal/commands", "internal/projections", "internal/identity", "internal/eventlog", "internal/authz", "internal/events", "internal/fault"},
-	"internal/reactions":   {"internal/feed", "internal/commands", "internal/jobs", "internal/events", "internal/fault"},
-	"internal/jobs":        {"internal/commands", "internal/projections", "internal/identity", "internal/authz", "internal/events", "internal/fault"},
-	"internal/commands":    {"internal/eventlog", "internal/authz", "internal/events", "internal/fault"},
-	"internal/projections": {"internal/docstore", "internal/authz", "internal/events", "internal/fault"},
-	"internal/feed":        {"internal/eventlog", "internal/events", "internal/fault"},
-	"internal/identity":    {"internal/docstore", "internal/authz", "internal/events", "internal/fault"},
-	"internal/docstore":    {"internal/authz", "internal/events", "internal/fault"},
-	"internal/eventlog":    {"internal/events", "internal/fault"},
-	"internal/authz":       {"internal/events", "internal/fault"},
-	"internal/events":      {},
-	"internal/fault":       {},
-	"internal/testkit":     {"internal/authz", "internal/events", "internal/fault", "migrations"},
-	"migrations":           {},
+	"":                      {},
+	"cmd/internal/boot":     {"internal/docstore", "internal/identity", "internal/eventlog", "internal/events", "internal/fault", "migrations"},
+	"cmd/internal/programs": {},
+	"cmd/*":                 {"*"},
+	"bench":                 {"*"},
+	"acceptance":            {"internal/testkit", "internal/events"},
+	"internal/httpapi":      {"internal/commands", "internal/projections", "internal/identity", "internal/eventlog", "internal/authz", "internal/events", "internal/fault"},
+	"internal/reactions":    {"internal/feed", "internal/commands", "internal/jobs", "internal/events", "internal/fault"},
+	"internal/jobs":         {"internal/commands", "internal/projections", "internal/identity", "internal/authz", "internal/events", "internal/fault"},
+	"internal/commands":     {"internal/eventlog", "internal/authz", "internal/events", "internal/fault"},
+	"internal/projections":  {"internal/docstore", "internal/authz", "internal/events", "internal/fault"},
+	"internal/feed":         {"internal/eventlog", "internal/events", "internal/fault"},
+	"internal/identity":     {"internal/docstore", "internal/authz", "internal/events", "internal/fault"},
+	"internal/docstore":     {"internal/authz", "internal/events", "internal/fault"},
+	"internal/eventlog":     {"internal/events", "internal/fault"},
+	"internal/authz":        {"internal/events", "internal/fault"},
+	"internal/events":       {},
+	"internal/fault":        {},
+	"internal/testkit":      {"internal/authz", "internal/events", "internal/fault", "migrations"},
+	"migrations":            {},
 }
 
 // testImports is what tests may use beside that. The test of a package may use
 // what brings about the state it is tried in, never what stands above it.
 var testImports = map[string][]string{
-	"*":                 {"internal/testkit"},
-	"internal/httpapi":  {"internal/docstore", "internal/feed"},
-	"internal/commands": {"internal/identity"},
+	"*":                     {"internal/testkit"},
+	"internal/httpapi":      {"internal/docstore", "internal/feed"},
+	"internal/commands":     {"internal/identity"},
+	"cmd/internal/programs": {"internal/docstore", "internal/events", "internal/projections"},
 }
 
 // errorsOnly is who may name the errors of a package, and nothing else of it.
@@ -92,7 +94,7 @@ var addresses = map[string][]string{
 
 // testAddresses is where tests use them too, to look at what came out.
 var testAddresses = map[string][]string{
-	"github.com/jackc/pgx":         {"internal/commands", "internal/httpapi", "cmd/api", "cmd/projector", "cmd/worker", "cmd/tenure"},
+	"github.com/jackc/pgx":         {"internal/commands", "internal/httpapi", "cmd/internal/programs"},
 	"go.opentelemetry.io/otel/sdk": {"internal/httpapi", "internal/commands", "internal/projections"},
 }
 

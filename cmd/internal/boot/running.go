@@ -20,6 +20,7 @@ type Running struct {
 	Ready  *Readiness
 
 	settings Process
+	metrics  string // where the listener is
 	listener *http.Server
 }
 
@@ -41,7 +42,7 @@ func Start(ctx context.Context, s Process, environment Environment, stderr io.Wr
 		return nil, errors.Join(err, telemetry.close(ctx))
 	}
 	logger.InfoContext(ctx, "started", "version", BuildVersion(s.Version), "environment", s.Environment,
-		"metrics", string(s.MetricsAddr), "traces", cmp.Or(string(s.OTLPEndpoint), "off"))
+		"metrics", r.metrics, "traces", cmp.Or(string(s.OTLPEndpoint), "off"))
 	return r, nil
 }
 
@@ -52,6 +53,7 @@ func (r *Running) listen(ctx context.Context, at Address) error {
 	if err != nil {
 		return fmt.Errorf("boot: %sMETRICS_ADDR: %w", Prefix, err)
 	}
+	r.metrics = l.Addr().String()
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", r.Telemetry.Metrics)
 	mux.HandleFunc("GET /livez", alive)
