@@ -167,6 +167,7 @@ create function append_commands(
 as $$
 declare
 	x record;
+	upto bigint[];
 begin
 	failed := '{}'; outcome := '{}'; number := '{}'; item := '{}'; info := '{}'; times := '{}';
 
@@ -215,7 +216,7 @@ begin
 	end if;
 
 	-- Requests that were answered before. One whose attempt is this very one is
-	-- an empty decision sent again.
+	-- an empty decision sent again, and known whatever the time.
 	if cardinality(i_command) > 0 then
 		for x in
 			select i.command, i.hash = k.request_hash as same, i.attempt = k.attempt as own, k.position, k.response
@@ -224,7 +225,7 @@ begin
 			join lateral (
 				select * from idempotency k
 				where k.tenant_id = i.tenant and k.principal = i.principal and k.route = i.route and k.key = i.key
-					and k.expires_at > append_commands.at limit 1) k on true
+					and (k.expires_at > append_commands.at or k.attempt = i.attempt) limit 1) k on true
 		loop
 			if array_position(failed, x.command) is null then
 				failed := failed || x.command; outcome := outcome || 0; number := number || 0::bigint;
@@ -328,11 +329,17 @@ begin
 			on conflict do nothing;
 	end if;
 	if cardinality(i_command) > 0 then
+		-- Up to and with each command, so many events passed.
+		upto := array(
+			select sum(count(e.command)) over (order by c.command)
+			from generate_series(1, n) as c(command)
+			left join (select e.command from unnest(e_command) as e(command)
+				where not e.command = any(failed)) e on e.command = c.command
+			group by c.command order by c.command);
 		-- What has expired may be written over; what has not never gets here.
 		insert into idempotency as k (tenant_id, principal, route, key, attempt, request_hash, response, position, expires_at)
 			select i.tenant, i.principal, i.route, i.key, i.attempt, i.hash, i.response,
-				append_commands.head + (select count(*) from unnest(e_command) as e(command)
-					where e.command <= i.command and not e.command = any(failed)), i.expires
+				append_commands.head + upto[i.command], i.expires
 			from unnest(i_command, i_tenant, i_principal, i_route, i_key, i_attempt, i_hash, i_response, i_expires)
 				as i(command, tenant, principal, route, key, attempt, hash, response, expires)
 			where not i.command = any(failed)
