@@ -35,7 +35,7 @@ func TestWritersOnManyStreamsGetDensePositionsInOrder(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	second := start(t, writerPool(t, b.url, nil), eventlog.Config{}) // as another process
-	const writers, each, streams = 16, 60, 5
+	const writers, each, streams = 12, 40, 5
 	reader := make(chan error, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()

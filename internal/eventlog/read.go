@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -53,7 +54,7 @@ type Filter struct {
 const boundsQuery = `
 	select h.log_id, (select l.event_id from event_log l where l.position = $1), t.position, t.event_id
 	from log_head h left join lateral (
-		select l.position, l.event_id from event_log l where l.position <= $1 + 10000
+		select l.position, l.event_id from event_log l where l.position <= $1::bigint + 10000
 		order by l.position desc limit 1) t on true
 	where h.only_row`
 
@@ -63,7 +64,7 @@ const pageQuery = `
 	select ` + columns + `, upto from (
 		select l.*, sum(pg_column_size(l.data) + pg_column_size(l.meta)) over (order by l.position) as upto
 		from event_log l
-		where l.position > $1 and l.position <= $1 + 10000
+		where l.position > $1 and l.position <= $1::bigint + 10000
 			and ($2::text[] is null or l.type = any($2))
 			and ($3::text[] is null or l.tenant_id = any($3))
 			and ($4 = '' or l.stream_type = $4) and ($5 = '' or l.stream_id = $5)
@@ -77,6 +78,9 @@ const pageQuery = `
 // follows; it moves on over a range in which nothing matches. It fails with
 // ErrForked when from is not of this log, and with ErrUndecodable.
 func ReadBatch(ctx context.Context, q Querier, from events.Mark, f Filter) (events.Batch, error) {
+	if from.Position > math.MaxInt64-MaxPositions {
+		return events.Batch{}, fmt.Errorf("%w: no log reaches %d", ErrForked, from.Position)
+	}
 	limit := f.Limit
 	if limit <= 0 || limit > MaxEvents {
 		limit = MaxEvents
