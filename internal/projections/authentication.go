@@ -61,11 +61,17 @@ var Authorities = Projection[Authority]{
 	Apply:   applyToAuthority,
 }
 
-// The kinds of documents. No kind has a slash in it, so no key can be read in
-// two ways.
-func secretKey(h events.KeyHash) docstore.Key { return docstore.Key("secret/" + h) }
-func keyKey(id events.KeyID) docstore.Key     { return docstore.Key("key/" + id) }
-func userKey(id events.UserID) docstore.Key   { return docstore.Key("user/" + id) }
+// The kinds of documents. None begins another and each ends with a slash, so
+// no key can be read in two ways.
+const (
+	secretKind = "secret/"
+	keyKind    = "key/"
+	userKind   = "user/"
+)
+
+func secretKey(h events.KeyHash) docstore.Key { return docstore.Key(secretKind + h) }
+func keyKey(id events.KeyID) docstore.Key     { return docstore.Key(keyKind + id) }
+func userKey(id events.UserID) docstore.Key   { return docstore.Key(userKind + id) }
 
 func authorityKeys(e events.Recorded) []docstore.Key {
 	switch p := e.Payload.(type) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"tenure/internal/docstore"
 	"tenure/internal/events"
@@ -35,7 +36,16 @@ type poison struct {
 func (p *poison) Error() string {
 	return fmt.Sprintf("%v: %s: position %d, %s, stream %s/%s/%s version %d, document %s: %s", ErrPoison, p.model,
 		p.event.Position, p.event.Type, p.event.Stream.Tenant, p.event.Stream.Type, p.event.Stream.ID, p.event.Version,
-		p.key, p.why)
+		p.document(), p.why)
+}
+
+// document names the document, unless its name is the hash of a secret, which
+// stands in no message. Its event tells enough.
+func (p *poison) document() string {
+	if strings.HasPrefix(string(p.key), secretKind) {
+		return secretKind + "..."
+	}
+	return string(p.key)
 }
 
 // Is tells that p is an ErrPoison.

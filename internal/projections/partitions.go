@@ -58,26 +58,28 @@ func (g *partitions[T]) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	former := g.reach
-	g.reach = make([]reach, len(states))
+	seen := make([]reach, len(states))
 	var old []docstore.Partition
 	for i, s := range states {
-		g.reach[i] = reach{s.Checkpoint, s.Checkpoint, s.Ready}
-		if former == nil {
+		seen[i] = reach{s.Checkpoint, s.Checkpoint, s.Ready}
+		if g.reach == nil {
 			continue
 		}
-		if s.Checkpoint == former[i].stored {
-			g.reach[i].through = former[i].through
+		if s.Checkpoint == g.reach[i].stored {
+			seen[i].through = g.reach[i].through
 		}
-		if s.Ready && s.Checkpoint.Position < former[i].stored.Position {
+		if s.Ready && s.Checkpoint.Position < g.reach[i].stored.Position {
 			old = append(old, docstore.Partition(i))
-			g.reach[i].ready = false
+			seen[i].ready = false
 		}
 	}
-	if len(old) == 0 {
-		return nil
+	if len(old) > 0 {
+		if err := g.store.MarkUnready(ctx, old); err != nil {
+			return err // and it is noticed again
+		}
 	}
-	return g.store.MarkUnready(ctx, old)
+	g.reach = seen
+	return nil
 }
 
 // lowest is how far all partitions are.

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -65,11 +66,18 @@ func running(t *testing.T, run func(context.Context)) (stop func()) {
 	return stop
 }
 
+// soon ends after what nothing here takes.
+func soon(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // knows waits until everything up to the head is known to be shown.
 func (w *town) knows(t *testing.T, p *Progress) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
-	defer cancel()
+	ctx := soon(t)
 	if !p.Wait(ctx, w.log, w.head(), nil) {
 		t.Fatal("waited in vain for the head")
 	}
@@ -116,7 +124,7 @@ func TestAWaiterIsWokenByAnAnnouncement(t *testing.T) {
 	told := w.waits(t, p, w.head(), "user.renamed")
 	all := projector.Consumers()
 	w.feed(t, all[0])
-	if !p.WaitFor(t.Context(), w.log, w.head(), "users") || p.waiters() != 1 || len(told) != 0 {
+	if !p.WaitFor(soon(t), w.log, w.head(), "users") || p.waiters() != 1 || len(told) != 0 {
 		t.Error("it is told before authentication has the event too")
 	}
 	w.feed(t, all[3])
@@ -124,7 +132,7 @@ func TestAWaiterIsWokenByAnAnnouncement(t *testing.T) {
 		t.Error("it was told that the event is not visible")
 	}
 	// Nobody waits for who does not fold it.
-	if !p.Wait(t.Context(), w.log, w.head(), []string{"user.renamed"}) {
+	if !p.Wait(soon(t), w.log, w.head(), []string{"user.renamed"}) {
 		t.Error("what is shown is not visible to one who asks again")
 	}
 }
@@ -143,11 +151,12 @@ func TestAQueryWaitsForWhatItReads(t *testing.T) {
 		names    []string
 		want     bool
 	}{
-		"what is there":                {w.log, w.head(), []string{"users", "suppliers"}, true},
-		"what is not there yet":        {w.log, w.head() + 1, []string{"users"}, false},
-		"another log":                  {events.LogID{15: 9}, 1, []string{"users"}, false},
-		"nothing":                      {w.log, w.head() + 1, nil, true},
-		"the beginning of another log": {events.LogID{15: 9}, 0, []string{"users"}, true},
+		"what is there":                  {w.log, w.head(), []string{"users", "suppliers"}, true},
+		"what is not there yet":          {w.log, w.head() + 1, []string{"users"}, false},
+		"another log":                    {events.LogID{15: 9}, 1, []string{"users"}, false},
+		"nothing":                        {w.log, w.head() + 1, nil, true},
+		"a read model that there is not": {w.log, 1, []string{"users", "apikeys"}, false},
+		"the beginning of another log":   {events.LogID{15: 9}, 0, []string{"users"}, true},
 	} {
 		if got := p.WaitFor(ended, tt.log, tt.position, tt.names...); got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
@@ -187,8 +196,7 @@ func TestAProjectorThatIsGoneIsWaitedForOnce(t *testing.T) {
 		t.Error("the event is visible, and nobody folded it")
 	}
 	// From now on it is known, so nobody else pays.
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
+	ctx := soon(t)
 	for range 100 {
 		if w, visible := p.enter(goal{w.log, w.head()}, func(*track) bool { return true }); w != nil || visible {
 			t.Fatal("one more waits for a projector that is known to be gone")
@@ -210,7 +218,7 @@ func TestWhatFailsIsNotWaitedFor(t *testing.T) {
 	w.knows(t, p)
 	w.rename()
 	told := w.waits(t, p, w.head(), "user.renamed")
-	projector.builds[0].note(errors.New("it cannot go on"))
+	projector.builds[0].note(w.batch(w.head()-1, w.head(), nil), errors.New("it cannot go on"))
 	if <-told {
 		t.Error("the event is visible, and its projector failed")
 	}
@@ -225,8 +233,40 @@ func TestWhatFailsIsNotWaitedFor(t *testing.T) {
 		t.Errorf("the status of another is %+v", status[3])
 	}
 	// Others are waited for as before.
-	if !p.Wait(t.Context(), w.log, w.head()-1, []string{"supplier.changed"}) {
+	if !p.Wait(soon(t), w.log, w.head()-1, []string{"supplier.changed"}) {
 		t.Error("who folds nothing of this is not visible either")
+	}
+	// Another process folds it, and the failure is over for everybody.
+	w.projector(t)
+	ctx := soon(t)
+	testkit.Eventually(t, "the failure is over", func() bool {
+		return p.Wait(ctx, w.log, w.head(), nil) && p.Status(ctx, noLag)[0].LastError == ""
+	})
+}
+
+func noLag(context.Context, events.Mark) (Lag, error) { return Lag{}, nil }
+
+// The connection breaks, which loses announcements, and comes back.
+func TestABrokenChannelIsConnectedAgain(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	projector, _ := w.projector(t)
+	address, cut := through(t, w.url, nil)
+	p := w.progress(t, openRedis(t, address, w.prefix, nil))
+	for range 3 {
+		w.knows(t, p)
+		cut()
+		w.rename()
+		told := w.waits(t, p, w.head(), "user.renamed")
+		w.feed(t, projector.Consumers()...)
+		if !<-told {
+			t.Error("it was told that the event is not visible")
+		}
+		testkit.Eventually(t, "it hears again", func() bool {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return !slices.ContainsFunc(p.tracks, func(t *track) bool { return t.silent > 1 })
+		})
 	}
 }
 
@@ -235,7 +275,8 @@ func TestAStoreThatIsGoneIsNotWaitedFor(t *testing.T) {
 	w := newTown(t)
 	w.projector(t)
 	down := make(chan struct{})
-	p := w.progress(t, openRedis(t, through(t, w.url, down), w.prefix, nil))
+	address, _ := through(t, w.url, down)
+	p := w.progress(t, openRedis(t, address, w.prefix, nil))
 	w.knows(t, p)
 	close(down)
 	w.rename()
@@ -260,10 +301,10 @@ func TestWaitersAreBounded(t *testing.T) {
 		told = append(told, answer)
 	}
 	testkit.Eventually(t, "two wait", func() bool { return p.waiters() == 2 })
-	if p.Wait(t.Context(), w.log, w.head()+1, nil) {
+	if p.Wait(soon(t), w.log, w.head()+1, nil) {
 		t.Error("what is not there is visible")
 	}
-	if !p.Wait(t.Context(), w.log, w.head(), nil) {
+	if !p.Wait(soon(t), w.log, w.head(), nil) {
 		t.Error("what is there needs no place to wait")
 	}
 	cancel()
@@ -277,20 +318,16 @@ func TestWaitersAreBounded(t *testing.T) {
 	}
 }
 
-func TestTheProjectorStopsWithItsContext(t *testing.T) {
-	w := newTown(t)
+func TestNothingRunsOnAfterTheEnd(t *testing.T) {
+	w := newTown(t) // the stores' own connections stay open
+	before := goleak.IgnoreCurrent()
 	_, stop := w.projector(t)
 	p := NewProgress(w.mongo, w.redis)
-	stopped := running(t, p.Run)
+	stopProgress := running(t, p.Run)
 	w.knows(t, p)
-	before := goleak.IgnoreCurrent()
-	_, second := w.projector(t)
-	third := running(t, NewProgress(w.mongo, w.redis).Run)
-	second()
-	third()
-	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).addIdleConn"))
+	stopProgress()
 	stop()
-	stopped()
+	goleak.VerifyNone(t, before)
 }
 
 // Announcements of two projectors cross each other; one of them is behind.

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -40,8 +41,9 @@ type build struct {
 	fold    func(ctx context.Context, b events.Batch) (events.Mark, error) // and how far it is now
 	beat    func(ctx context.Context) (events.Mark, error)
 
-	mu     sync.Mutex
-	failed string // what the last batch failed with; empty when it did not
+	mu       sync.Mutex
+	failed   string          // what the last batch failed with; empty when it did not
+	failedAt events.Position // where that batch ended
 }
 
 // NewProjector returns a projector. Head is the newest place of the log, by
@@ -98,7 +100,7 @@ func (p *Projector) Consumers() []Consumer {
 			Name: b.model.String(), Types: b.types, Resume: b.resume,
 			Fold: func(ctx context.Context, batch events.Batch) error {
 				at, err := b.fold(ctx, batch)
-				b.note(err)
+				b.note(batch, err)
 				if err == nil {
 					p.news.put(b.announcement(at))
 				}
@@ -137,18 +139,27 @@ func (p *Projector) beats(ctx context.Context, b *build) {
 	}
 }
 
-func (b *build) note(err error) {
+// note keeps what a batch failed with. That this process is to end is no
+// failure.
+func (b *build) note(batch events.Batch, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.failed = ""
-	if err != nil {
-		b.failed = err.Error()
+	switch {
+	case err == nil:
+		b.failed = ""
+	case !errors.Is(err, context.Canceled):
+		b.failed, b.failedAt = err.Error(), batch.Through.Position
 	}
 }
 
+// announcement says how far the build is. A failure is over as soon as the
+// batch is in the store, also when another process brought it there.
 func (b *build) announcement(at events.Mark) announcement {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if at.Position >= b.failedAt {
+		b.failed = ""
+	}
 	return announcement{
 		Projection: b.model.Projection, Version: b.model.Version, Generation: b.model.Generation,
 		Log: at.Log.String(), Position: at.Position, Failed: b.failed,

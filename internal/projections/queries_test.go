@@ -406,8 +406,8 @@ func nobodyThere(t *testing.T) string {
 func TestAnOutageOfMongoIsNeverAnAnswer(t *testing.T) {
 	t.Parallel()
 	down := make(chan struct{})
-	proxied := testkit.MongoURL(t)
-	m := openMongo(t, through(t, proxied, down), nil)
+	address, _ := through(t, testkit.MongoURL(t), down)
+	m := openMongo(t, address, nil)
 	q := UserQueries{m}
 	if _, err := q.List(t.Context(), root.UserScope(""), UserFilter{}, Page{}); err != nil {
 		t.Fatal(err)

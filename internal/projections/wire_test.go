@@ -9,8 +9,9 @@ import (
 )
 
 // through is the URL of a store by a wire that goes dead when down is closed:
-// connections stay open, and nothing comes through any more.
-func through(t *testing.T, address string, down <-chan struct{}) string {
+// connections stay open, and nothing comes through any more. Cut breaks the
+// connections that there are.
+func through(t *testing.T, address string, down <-chan struct{}) (_ string, cut func()) {
 	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
@@ -27,7 +28,7 @@ func through(t *testing.T, address string, down <-chan struct{}) string {
 	})
 	go w.accept(t, l)
 	u.Host = l.Addr().String()
-	return u.String()
+	return u.String(), w.cut
 }
 
 type wire struct {
