@@ -29,7 +29,8 @@ func TestATurnThatWatermillGivesUpLeavesNoTrace(t *testing.T) {
 	r := newRunner(f, Consumer{Name: "mails", Start: FromBeginning})
 	running, end := context.WithCancel(t.Context())
 	defer end()
-	subscriber, err := r.subscriber(running, newPace(running, r))
+	ts := &turns{runner: r, running: running, pace: newPace(running, r)}
+	subscriber, err := ts.subscriber()
 	if err != nil {
 		t.Fatal(err)
 	}

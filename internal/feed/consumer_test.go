@@ -86,7 +86,7 @@ func TestTheFeedsSessionCanWriteItsOffsetsAndNotTheLog(t *testing.T) {
 		`update log_head set log_id = log_id`:         false,
 		`insert into feed_consumers values ('a')`:     true,
 		`select from feed_consumers for update`:       true,
-		`update feed_consumers set name = 'b'`:        false,
+		`update feed_consumers set name = name`:       false,
 		`delete from feed_consumers`:                  false,
 		`update feed_offsets set position = position`: false,
 		`truncate feed_offsets`:                       false,

@@ -18,7 +18,8 @@ import (
 type Feed struct {
 	// Pool is where turns are taken, by sessions that begin with
 	// eventlog.ReaderSession. Each consumer holds one connection during its
-	// turn, so it must have room for as many and one more.
+	// turn, so it must have room for as many and one more, for what is read
+	// ahead; a consumer that has far to go is quicker with one of its own.
 	Pool *pgxpool.Pool
 	// Direct is how to reach the server itself, for LISTEN, when Pool goes
 	// through a pooler of transactions; nil: as Pool does.
@@ -64,9 +65,10 @@ func (f *Feed) Run(ctx context.Context, consumers ...Consumer) error {
 
 // enlist checks the consumers and makes a runner for each.
 func (f *Feed) enlist(consumers []Consumer) ([]*runner, error) {
-	if most := f.Pool.Config().MaxConns; int(most) <= len(consumers) {
+	most, needed := int(f.Pool.Config().MaxConns), len(consumers)+1
+	if most < needed {
 		return nil, fmt.Errorf("feed: %d consumers need a pool of at least %d connections, this one has %d: "+
-			"one would wait for another", len(consumers), len(consumers)+1, most)
+			"one would wait for another", len(consumers), needed, most)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -23,6 +23,7 @@ type pace struct {
 	over     chan struct{}   // closed when none will
 	verdict  error           // why the consumer is stopped for good; read after over
 	failures int             // in a row
+	atEnd    bool            // the last turn saw the end of the log
 	noted    error           // of the last turn, in its own words
 }
 
@@ -31,9 +32,10 @@ func newPace(running context.Context, r *runner) *pace {
 }
 
 // HandleError waits as long as the outcome of the last turn asks for: for an
-// announcement when there was nothing new, for a growing pause after a
-// failure, which no announcement makes shorter.
-func (p *pace) HandleError(_ watermill.LoggerAdapter, noMsg bool, err error) time.Duration {
+// announcement when the log ended there, for a growing pause after a failure,
+// which no announcement makes shorter. What was announced since the last wait
+// ends the next one at once, so nothing is slept through.
+func (p *pace) HandleError(_ watermill.LoggerAdapter, _ bool, err error) time.Duration {
 	if p.noted != nil {
 		err, p.noted = p.noted, nil
 	}
@@ -47,7 +49,7 @@ func (p *pace) HandleError(_ watermill.LoggerAdapter, noMsg bool, err error) tim
 		p.retry(err)
 	default:
 		p.well()
-		if noMsg {
+		if p.atEnd {
 			sleep(p.running, p.poll, p.wake)
 		}
 	}

@@ -42,7 +42,9 @@ func newRunner(f *Feed, c Consumer) *runner {
 func (r *runner) run(running, work context.Context) error {
 	defer close(r.done)
 	p := newPace(running, r)
-	subscriber, err := r.subscriber(running, p)
+	ts := &turns{runner: r, running: running, pace: p}
+	defer ts.forget()
+	subscriber, err := ts.subscriber()
 	if err != nil {
 		return r.failed(err)
 	}
@@ -65,12 +67,12 @@ func (r *runner) run(running, work context.Context) error {
 
 // subscriber is where batches come from. It is the one place that another
 // transport would take: what it sends are messages that batchOf understands.
-func (r *runner) subscriber(running context.Context, p *pace) (message.Subscriber, error) {
+func (ts *turns) subscriber() (message.Subscriber, error) {
 	var never time.Duration // a deadline would send a batch again while the consumer still works on it
-	return wsql.NewSubscriber(&turns{runner: r, running: running, pace: p}, wsql.SubscriberConfig{
-		ConsumerGroup:  r.consumer.Name,
+	return wsql.NewSubscriber(ts, wsql.SubscriberConfig{
+		ConsumerGroup:  ts.consumer.Name,
 		AckDeadline:    &never,
-		BackoffManager: p,
+		BackoffManager: ts.pace,
 		SchemaAdapter:  batches{},
 		OffsetsAdapter: offsets{},
 	}, watermill.NopLogger{}) // all that it would say passes through turn and pace, and is said there

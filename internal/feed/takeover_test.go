@@ -2,6 +2,7 @@ package feed_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -40,25 +41,24 @@ func TestWhenTheHolderOfTheLockIsCutOffTheOtherGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := &readModel{t: t}
-	holds, cut := make(chan struct{}), make(chan struct{})
+	holds, late := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(late) })
 	stuck := m.consumer("users")
 	stuck.Fold = func(ctx context.Context, b events.Batch) error {
 		if b.Through.Position < 1000 {
 			return m.fold(ctx, b)
 		}
 		close(holds)
-		<-cut
+		<-late
 		return m.fold(ctx, b) // a fold that was late: it is told apart by its checkpoint
 	}
 	first := w.run(w.feed(), stuck)
+	t.Cleanup(release)
 	m.reaches(w.append(some(100)...))
 	last := w.append(some(1500)...)
 	<-holds
 	w.run(w.feed(), m.consumer("users"))
-	testkit.Eventually(t, "the other one waits for the lock", func() bool {
-		return w.number(`select count(*) from pg_stat_activity where datname = current_database()
-			and wait_event_type = 'Lock' and query like '%feed_consumers%for update%'`) == 1
-	})
+	w.waitsForTheLock()
 	if got := m.position(); got != 100 && got != 600 {
 		t.Errorf("while the lock is held the read model is at %d", got)
 	}
@@ -68,12 +68,62 @@ func TestWhenTheHolderOfTheLockIsCutOffTheOtherGoesOn(t *testing.T) {
 		t.Errorf("%d backends held a turn, want 1", terminated)
 	}
 	m.reaches(last) // while the first is still in its fold
-	close(cut)
+	release()
 	if err := first(); err != nil {
 		t.Errorf("the first: %v", err)
 	}
 	m.isComplete(last)
 	testkit.Eventually(t, "the offset is at the end", func() bool { return w.offset("users") == last })
+}
+
+// Whoever waited for the lock reads the offset afterwards, with a snapshot that
+// comes after the lock too.
+func TestWhoWaitedForTheLockSeesWhatItsHolderLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := &readModel{t: t}
+	holds, held := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(held) })
+	holder := m.consumer("users")
+	holder.Resume = nil // or a checkpoint would tell where to go on
+	holder.Fold = func(ctx context.Context, b events.Batch) error {
+		close(holds)
+		<-held
+		return m.fold(ctx, b)
+	}
+	w.append(some(10)...)
+	w.run(w.feed(), holder)
+	t.Cleanup(release)
+	<-holds
+	var began []events.Position
+	waiter := holder
+	waiter.Fold = func(ctx context.Context, b events.Batch) error {
+		began = append(began, b.From.Position)
+		return m.fold(ctx, b)
+	}
+	stop := w.run(w.feed(), waiter)
+	w.waitsForTheLock()
+	w.append(some(10)...)
+	release()
+	m.reaches(20)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if len(began) != 1 || began[0] != 10 {
+		t.Errorf("the one that waited began after %v, want [10]", began)
+	}
+	if w.logs.count("level=ERROR") > 0 {
+		t.Error("it took its turn more than once")
+	}
+}
+
+// waitsForTheLock waits until someone waits for a consumer's lock.
+func (w *world) waitsForTheLock() {
+	w.t.Helper()
+	testkit.Eventually(w.t, "the other one waits for the lock", func() bool {
+		return w.number(`select count(*) from pg_stat_activity where datname = current_database()
+			and wait_event_type = 'Lock' and query like '%feed_consumers%for update%'`) == 1
+	})
 }
 
 func TestAnOffsetThatMovedDuringATurnIsNotOverwritten(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	wsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/jackc/pgx/v5"
 
-	"tenure/internal/eventlog"
 	"tenure/internal/events"
 )
 
@@ -35,7 +34,7 @@ func (t *turn) QueryContext(_ context.Context, lock string, args ...any) (wsql.R
 	if err != nil {
 		return nil, t.pace.note(err)
 	}
-	b, err := eventlog.ReadBatch(t.running, t.tx, from, eventlog.Filter{Types: t.consumer.Types})
+	b, err := t.read(t.running, from)
 	if err != nil {
 		return nil, t.pace.note(err)
 	}

@@ -20,6 +20,7 @@ type turns struct {
 	*runner
 	running    context.Context // ends when no further turn is to begin
 	pace       *pace
+	ahead      *ahead
 	registered bool
 	count      int
 }

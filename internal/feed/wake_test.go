@@ -1,6 +1,8 @@
 package feed_test
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +21,24 @@ func TestAnAnnouncementWakesAConsumer(t *testing.T) {
 		m.reaches(last)
 	}
 	m.isComplete(last)
+}
+
+// One turn for each announcement, and none to see that nothing came after it.
+func TestAConsumerAtTheEndOfTheLogWaitsToBeTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := &readModel{t: t}
+	var turns atomic.Int64
+	c := m.consumer("users")
+	c.Resume = func(ctx context.Context) (events.Mark, error) { turns.Add(1); return m.resume(ctx) }
+	w.run(w.feed(), c)
+	const appends = 40
+	for range appends {
+		m.reaches(w.append(some(1)...))
+	}
+	if got := turns.Load(); got > appends+10 { // a few until it had caught up and listened
+		t.Errorf("%d turns for %d appends", got, appends)
+	}
 }
 
 func TestALostAnnouncementCostsOnePoll(t *testing.T) {
