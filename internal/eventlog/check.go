@@ -1,12 +1,9 @@
 package eventlog
 
 import (
-	"encoding/json"
-	"strconv"
+	"math"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/google/uuid"
 
 	"tenure/internal/events"
 )
@@ -15,20 +12,12 @@ import (
 // queued, so that it cannot spoil a batch.
 const (
 	maxText    = 512       // bytes of an id, a kind, a value or a key
+	maxIndexed = 2600      // bytes of all texts of a row that one index holds
 	maxEvent   = 256 << 10 // bytes of an event, with its meta
-	maxCommand = 4 << 20   // bytes of all events of a command
+	maxCommand = 4 << 20   // bytes of a command, all its rows together
 	maxRows    = 5000      // events, streams, claims and lookups of a command
+	rowCost    = 32        // bytes of a row beside its texts
 )
-
-// encoded is an event as it is sent.
-type encoded struct {
-	stream  events.Stream
-	version events.Version
-	id      events.EventID
-	name    string
-	schema  int
-	data    string
-}
 
 // checkCommand refuses what can never be appended.
 func checkCommand(c *Command) error {
@@ -50,6 +39,9 @@ func checkCommand(c *Command) error {
 		}
 	}
 	for _, s := range c.Seen {
+		if s.Count < 0 || s.Count > math.MaxInt32 {
+			return refuse("a lookup under which %d streams were seen", s.Count)
+		}
 		if err := checkTexts("lookup", string(s.Tenant), s.Kind, s.Value); err != nil {
 			return err
 		}
@@ -59,7 +51,14 @@ func checkCommand(c *Command) error {
 
 func checkStreams(c *Command) error {
 	stated := make(map[events.Stream]bool, len(c.Writes)+len(c.Reads))
+	named := make(map[events.EventID]bool, len(c.Writes))
 	for _, w := range c.Writes {
+		for _, e := range w.Events {
+			if named[e.ID] {
+				return refuse("two events of one id")
+			}
+			named[e.ID] = true
+		}
 		if len(w.Events) == 0 {
 			return refuse("a write to %s without events", w.Stream.Type)
 		}
@@ -113,6 +112,9 @@ func checkFiled(what string, tenant events.TenantID, kind, value string, s event
 	if tenant == "" || kind == "" || s.Tenant == "" || s.Type == "" || s.ID == "" {
 		return refuse("a %s without tenant, kind or stream", what)
 	}
+	if n := len(tenant) + len(kind) + len(value) + len(s.Tenant) + len(s.Type) + len(s.ID); n > maxIndexed {
+		return refuse("a %s with %d bytes in its texts, over %d", what, n, maxIndexed)
+	}
 	return checkTexts(what, string(tenant), kind, value, string(s.Tenant), string(s.Type), s.ID)
 }
 
@@ -123,8 +125,14 @@ func checkIdempotency(i *Idempotency) error {
 	if i.Key == "" || i.Principal == "" || i.Route == "" || i.Tenant == "" {
 		return refuse("an idempotency key without its tenant, principal, route or text")
 	}
+	if i.Expires.IsZero() {
+		return refuse("an idempotency key that never holds")
+	}
 	if err := checkTexts("idempotency key", string(i.Tenant), i.Principal, i.Key, i.RequestHash); err != nil {
 		return err
+	}
+	if n := len(i.Tenant) + len(i.Principal) + len(i.Route) + len(i.Key); n > maxIndexed {
+		return refuse("an idempotency key with %d bytes in its texts, over %d", n, maxIndexed)
 	}
 	// A route holds ids and may be longer than any one of them.
 	if len(i.Route) > 4*maxText || !clean(i.Route) || len(i.Response) > maxEvent || !clean(i.Response) {
@@ -146,95 +154,3 @@ func checkTexts(what string, texts ...string) error {
 }
 
 func clean(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
-
-// encodeEvents gives the events of a command as they are sent, and the meta
-// they share. A json column takes what it cannot give back, so what would be
-// unreadable is refused here.
-func encodeEvents(c *Command) (rows []encoded, meta string, size int, err error) {
-	m, err := json.Marshal(c.Meta)
-	if err != nil {
-		return nil, "", 0, refuse("a meta that cannot be encoded: %v", err)
-	}
-	if what := unreadable(m); what != "" {
-		return nil, "", 0, refuse("a meta with %s in it", what)
-	}
-	for _, w := range c.Writes {
-		for i, e := range w.Events {
-			row, err := encodeEvent(e, len(m))
-			if err != nil {
-				return nil, "", 0, err
-			}
-			row.stream, row.version = w.Stream, w.Expected+events.Version(i)+1
-			rows = append(rows, row)
-			size += len(row.data) + len(m)
-		}
-	}
-	if size > maxCommand {
-		return nil, "", 0, refuse("%d bytes of events in one command, over %d", size, maxCommand)
-	}
-	if len(rows) > maxRows {
-		return nil, "", 0, refuse("%d events in one command, over %d", len(rows), maxRows)
-	}
-	return rows, string(m), size, nil
-}
-
-func encodeEvent(e Event, metaSize int) (encoded, error) {
-	if e.ID == uuid.Nil || e.Payload == nil {
-		return encoded{}, refuse("an event without an id or a payload")
-	}
-	name, schema, data, err := events.Encode(e.Payload)
-	if err != nil {
-		return encoded{}, refuse("%v", err)
-	}
-	if what := unreadable(data); what != "" {
-		return encoded{}, refuse("a %s with %s in it", name, what)
-	}
-	if n := len(data) + metaSize; n > maxEvent {
-		return encoded{}, refuse("a %s of %d bytes, over %d", name, n, maxEvent)
-	}
-	return encoded{id: e.ID, name: name, schema: schema, data: string(data)}, nil
-}
-
-// unreadable names what in a JSON text would make it unreadable or would not be
-// what was meant: a NUL, half a surrogate pair, or the escape that Go's encoder
-// writes for invalid UTF-8. (A replacement character that was meant is written
-// as itself, not as an escape.)
-func unreadable(data []byte) string {
-	if !utf8.Valid(data) {
-		return "invalid UTF-8"
-	}
-	high := false // the escape before was the first half of a pair
-	for i := 0; i < len(data); i++ {
-		if data[i] != '\\' {
-			if high {
-				return "half a surrogate pair"
-			}
-			continue
-		}
-		i++ // the character after a backslash is never the start of an escape
-		unit, escape := unicodeEscape(data[i-1:])
-		low := escape && 0xDC00 <= unit && unit <= 0xDFFF
-		switch {
-		case high != low:
-			return "half a surrogate pair"
-		case escape && unit == 0:
-			return "a NUL"
-		case escape && unit == 0xFFFD:
-			return "invalid UTF-8"
-		}
-		high = escape && 0xD800 <= unit && unit <= 0xDBFF
-		if escape {
-			i += 4
-		}
-	}
-	return ""
-}
-
-// unicodeEscape reads the escape \uXXXX at the start of data, when it is one.
-func unicodeEscape(data []byte) (unit uint64, ok bool) {
-	if len(data) < 6 || data[1] != 'u' {
-		return 0, false
-	}
-	unit, err := strconv.ParseUint(string(data[2:6]), 16, 16)
-	return unit, err == nil
-}

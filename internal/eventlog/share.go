@@ -36,7 +36,9 @@ func usesOf(c *Command) map[thing]use {
 	}
 	for _, w := range c.Writes {
 		note(thing{'s', w.Stream.Tenant, string(w.Stream.Type), w.Stream.ID, ""}, alone)
-		note(thing{what: 'e', name: string(w.Events[0].ID[:])}, alone)
+		for _, e := range w.Events {
+			note(thing{what: 'e', name: string(e.ID[:])}, alone)
+		}
 	}
 	for _, r := range c.Reads {
 		note(thing{'s', r.Stream.Tenant, string(r.Stream.Type), r.Stream.ID, ""}, looking)
