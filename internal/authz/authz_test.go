@@ -94,15 +94,18 @@ func TestWhoMayWhat(t *testing.T) {
 		"a viewer":      {viewer, []authz.Permission{authz.ManageOwnKeys}, "role_denied"},
 		"a key narrowed to suppliers": {
 			narrowed(func(k *authz.KeyFacts) { k.Capabilities = &some }),
-			[]authz.Permission{authz.ReadUsers, authz.ReadSuppliers, authz.CreateSuppliers, authz.ChangeSuppliers, authz.ReadLog, authz.ReadOperations}, "",
+			[]authz.Permission{authz.ReadUsers, authz.ReadSuppliers, authz.CreateSuppliers, authz.ChangeSuppliers, authz.ReadLog, authz.ReadOperations},
+			"",
 		},
 		"a key narrowed to nothing": {
 			narrowed(func(k *authz.KeyFacts) { k.Capabilities = &none }),
-			[]authz.Permission{authz.ReadUsers, authz.ReadSuppliers, authz.ReadLog, authz.ReadOperations}, "",
+			[]authz.Permission{authz.ReadUsers, authz.ReadSuppliers, authz.ReadLog, authz.ReadOperations},
+			"",
 		},
 		"a key narrowed to a tenant": {
 			narrowed(func(k *authz.KeyFacts) { k.Tenants = &tenants }),
-			[]authz.Permission{authz.ReadUsers, authz.CreateUsers, authz.ChangeUsers, authz.DisableUsers, authz.ReadSuppliers, authz.ReadLog}, "",
+			[]authz.Permission{authz.ReadUsers, authz.CreateUsers, authz.ChangeUsers, authz.DisableUsers, authz.ReadSuppliers, authz.ReadLog},
+			"",
 		},
 	} {
 		may := map[string]bool{}

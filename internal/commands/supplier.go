@@ -154,9 +154,16 @@ func changeSupplier(before events.SupplierDetails, stream events.Stream, c Chang
 // onto is what a supplier is after the change.
 func (c ChangeSupplier) onto(d events.SupplierDetails) events.SupplierDetails {
 	for _, one := range []struct{ to, given *string }{
-		{&d.Name, c.Name}, {&d.LogoURL, c.LogoURL}, {&d.LegalName, c.LegalName}, {&d.LegalAddress, c.LegalAddress},
-		{&d.LegalDetails, c.LegalDetails}, {&d.LegalEmail, c.LegalEmail}, {&d.LegalNumber, c.LegalNumber},
-		{&d.TaxID, c.TaxID}, {&d.Status, c.Status}, {&d.Slug, c.Slug},
+		{&d.Name, c.Name},
+		{&d.LogoURL, c.LogoURL},
+		{&d.LegalName, c.LegalName},
+		{&d.LegalAddress, c.LegalAddress},
+		{&d.LegalDetails, c.LegalDetails},
+		{&d.LegalEmail, c.LegalEmail},
+		{&d.LegalNumber, c.LegalNumber},
+		{&d.TaxID, c.TaxID},
+		{&d.Status, c.Status},
+		{&d.Slug, c.Slug},
 	} {
 		if one.given != nil {
 			*one.to = *one.given
