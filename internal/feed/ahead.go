@@ -8,9 +8,10 @@ import (
 )
 
 // ahead reads the batches after the one in hand, at most two, while that is
-// worked on. It holds no connection but while it reads. What follows a mark of the log never changes, so it does not
-// matter that it is read without the consumer's lock; the turn that uses a
-// batch proves that it begins at its place and ends in this log.
+// worked on, on a connection that it holds no longer than it reads. What
+// follows a mark of the log never changes, so it does not matter that it is
+// read without the consumer's lock; the turn that uses a batch proves that it
+// begins at its place and ends in this log.
 type ahead struct {
 	cancel  context.CancelFunc
 	batches chan events.Batch // in order; closed where a turn has to look by itself
@@ -30,8 +31,7 @@ func (ts *turns) lookAhead(b events.Batch) {
 func (ts *turns) readOn(ctx context.Context, b events.Batch, to chan<- events.Batch) {
 	defer close(to)
 	for err := error(nil); full(b); {
-		b, err = eventlog.ReadBatch(ctx, ts.pool, b.Through, eventlog.Filter{Types: ts.consumer.Types})
-		if err != nil {
+		if b, err = ts.readPage(ctx, ts.pool, b.Through); err != nil {
 			return // the turn meets the error too, and reports it
 		}
 		select {
@@ -40,6 +40,12 @@ func (ts *turns) readOn(ctx context.Context, b events.Batch, to chan<- events.Ba
 			return
 		}
 	}
+}
+
+func (ts *turns) readPage(ctx context.Context, q eventlog.Querier, from events.Mark) (events.Batch, error) {
+	ctx, cancel := context.WithTimeout(ctx, hang)
+	defer cancel()
+	return eventlog.ReadBatch(ctx, q, from, eventlog.Filter{Types: ts.consumer.Types})
 }
 
 // short is a batch that no limit can have cut: so many events of the largest
@@ -67,7 +73,7 @@ func (t *turn) read(ctx context.Context, from events.Mark) (b events.Batch, err 
 	b, ok := t.fromAhead(ctx, from)
 	if !ok {
 		t.forget()
-		b, err = eventlog.ReadBatch(ctx, t.tx, from, eventlog.Filter{Types: t.consumer.Types})
+		b, err = t.readPage(ctx, t.tx, from)
 	}
 	if err != nil {
 		return b, err

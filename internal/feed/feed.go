@@ -40,7 +40,8 @@ type Feed struct {
 // finish. A consumer that fails is tried again with growing pauses, and holds
 // back no other. One that can never succeed is stopped: its log is forked, an
 // event cannot be decoded, or its error was marked by Stop. Run then goes on
-// with the others, and tells when it returns, which is when all have ended.
+// with the others, and tells when it returns, which is when all have ended; one
+// that does not heed the end of its context holds that up.
 func (f *Feed) Run(ctx context.Context, consumers ...Consumer) error {
 	runners, err := f.enlist(consumers)
 	if err != nil {

@@ -16,8 +16,7 @@ import (
 // aborted. A turn that failed refuses to move its offset instead, and rolls
 // back.
 func (r *runner) handle(work context.Context, msg *message.Message) {
-	t, err := turnOf(msg)
-	if err == nil {
+	if t, ok := turnOf(msg); ok {
 		t.failed = r.consume(work, t)
 	}
 	msg.Ack()
@@ -42,13 +41,10 @@ func (r *runner) consume(work context.Context, t *turn) error {
 }
 
 // turnOf is the turn in which a message was sent.
-func turnOf(msg *message.Message) (*turn, error) {
+func turnOf(msg *message.Message) (t *turn, ok bool) {
 	tx, _ := wsql.TxFromContext(msg.Context())
-	t, ok := tx.(*turn)
-	if !ok {
-		return nil, errors.New("feed: a message that was not sent in a turn")
-	}
-	return t, nil
+	t, ok = tx.(*turn)
+	return t, ok
 }
 
 // reactionTx is a turn's transaction as a reaction sees it: whether it commits

@@ -35,7 +35,13 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	url := testkit.PostgresURL(t)
-	return &world{t: t, url: url, owner: testkit.OpenPostgres(t, url, asOwner), logs: &logs{}}
+	l := &logs{}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the feeds logged:\n%s", l.text.String())
+		}
+	})
+	return &world{t: t, url: url, owner: testkit.OpenPostgres(t, url, asOwner), logs: l}
 }
 
 // asOwner names the owner's connections, so that they are not cut off with the

@@ -41,6 +41,8 @@ func (t *turn) place(ctx context.Context, lock string, args ...any) (from events
 // there is none. The lock is the first statement of the transaction: what is
 // read after it was left by the last holder. Both go in one round trip.
 func (t *turn) lock(ctx context.Context, lock string, args ...any) (offset *events.Mark, err error) {
+	ctx, cancel := context.WithTimeout(ctx, hang)
+	defer cancel()
 	var both pgx.Batch
 	both.Queue(lock, args...)
 	both.Queue(newestOffset, t.consumer.Name)

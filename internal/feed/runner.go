@@ -65,8 +65,9 @@ func (r *runner) run(running, work context.Context) error {
 	}
 }
 
-// subscriber is where batches come from. It is the one place that another
-// transport would take: what it sends are messages that batchOf understands.
+// subscriber is where batches come from: the one seam for another transport,
+// when consumers outgrow one machine. It would send the events in the message,
+// and handle would have no turn to ask for them.
 func (ts *turns) subscriber() (message.Subscriber, error) {
 	var never time.Duration // a deadline would send a batch again while the consumer still works on it
 	return wsql.NewSubscriber(ts, wsql.SubscriberConfig{

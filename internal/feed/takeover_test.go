@@ -2,6 +2,7 @@ package feed_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -92,7 +93,9 @@ func TestWhoWaitedForTheLockSeesWhatItsHolderLeft(t *testing.T) {
 		return m.fold(ctx, b)
 	}
 	w.append(some(10)...)
-	w.run(w.feed(), holder)
+	ctx, cancel := context.WithCancel(t.Context())
+	f, ended := w.feed(), make(chan error, 1)
+	go func() { ended <- f.Run(ctx, holder) }()
 	t.Cleanup(release)
 	<-holds
 	var began []events.Position
@@ -104,9 +107,10 @@ func TestWhoWaitedForTheLockSeesWhatItsHolderLeft(t *testing.T) {
 	stop := w.run(w.feed(), waiter)
 	w.waitsForTheLock()
 	w.append(some(10)...)
+	cancel() // it finishes the batch in hand and takes no other
 	release()
 	m.reaches(20)
-	if err := stop(); err != nil {
+	if err := errors.Join(<-ended, stop()); err != nil {
 		t.Error(err)
 	}
 	if len(began) != 1 || began[0] != 10 {

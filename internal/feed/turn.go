@@ -12,9 +12,17 @@ import (
 	"tenure/internal/events"
 )
 
-// patience is how long the end of a turn may take. It has a limit of its own,
-// because it is not cut off when the feed is to stop.
-const patience = 15 * time.Second
+const (
+	// patience is how long the end of a turn may take, which is not cut off
+	// when the feed is to stop.
+	patience = 15 * time.Second
+	// hang is longer than the server lets any statement of a turn take: after
+	// that the server is not there any more.
+	hang = 45 * time.Second
+)
+
+// errUnhandled says that a message never reached its consumer.
+var errUnhandled = errors.New("the batch was not handled")
 
 // turn is one transaction of one consumer: Watermill's Tx. It moves the offset
 // once or leaves no trace.
@@ -22,7 +30,7 @@ type turn struct {
 	*turns
 	tx     pgx.Tx
 	page   page
-	failed error // what the consumer said of the batch
+	failed error // what the consumer said of the batch; errUnhandled until it did
 	moved  bool  // the offset is where the batch ends, once this is committed
 }
 

@@ -28,14 +28,16 @@ type turns struct {
 // BeginTx opens a turn. At read committed each statement has a snapshot of its
 // own, so what is read after the lock was waited for is what the holder left.
 func (ts *turns) BeginTx(context.Context, *sql.TxOptions) (wsql.Tx, error) {
-	if err := ts.register(ts.running); err != nil {
+	ctx, cancel := context.WithTimeout(ts.running, hang)
+	defer cancel()
+	if err := ts.register(ctx); err != nil {
 		return nil, ts.pace.note(err)
 	}
-	tx, err := ts.pool.BeginTx(ts.running, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	tx, err := ts.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return nil, ts.pace.note(fmt.Errorf("begin: %w", err))
 	}
-	return &turn{turns: ts, tx: tx}, nil
+	return &turn{turns: ts, tx: tx, failed: errUnhandled}, nil
 }
 
 // register makes a consumer that was never here a known one, at the place
