@@ -71,6 +71,10 @@ type pokeInput struct {
 	}
 }
 
+type selfInput struct {
+	ID string `path:"id" format:"uuid"`
+}
+
 type echo struct {
 	Body map[string]any
 }
@@ -99,9 +103,7 @@ func things(s *Server, a *api) {
 	route(a, access{}, op("nobody", http.MethodGet, "/nobody"), func(context.Context, caller, *nothing) (*echo, error) {
 		return &echo{}, nil
 	})
-	route(a, selfOr(authz.ReadUsers), op("self", http.MethodGet, "/self/{id}"), func(context.Context, caller, *struct {
-		ID string `path:"id" format:"uuid"`
-	}) (*echo, error) {
+	route(a, selfOr(authz.ReadUsers), op("self", http.MethodGet, "/self/{id}"), func(context.Context, caller, *selfInput) (*echo, error) {
 		return &echo{map[string]any{}}, nil
 	})
 	route(a, anyone(), op("panic", http.MethodGet, "/panic"), func(context.Context, caller, *nothing) (*echo, error) {

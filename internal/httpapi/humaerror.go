@@ -28,7 +28,7 @@ var setHuma = sync.OnceFunc(func() {
 // shape are one, and its messages are told only as far as they are fixed.
 func humaProblem(status int, requestID string, errs []error) *problem {
 	if status >= 500 {
-		return newProblem(fault.New(fault.Internal, "internal", "Something went wrong here. The request id names it in our logs."), requestID)
+		return newProblem(internal(), requestID)
 	}
 	details := make([]fault.Detail, 0, len(errs))
 	for _, err := range errs {

@@ -14,6 +14,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -243,6 +244,7 @@ func TestTenantOnSpansAndInBaggage(t *testing.T) {
 	for header, want := range map[string]string{"": "nobodys", shopID: shopID, "evil\nline": "nobodys", strings.ToUpper(shopID): shopID} {
 		spans := tracetest.NewSpanRecorder()
 		s := testServer(io.Discard)
+		s.Propagator = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
 		s.Traces, s.DefaultTenant = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)), "nobodys"
 		s.Checks = []Check{{"x", func(ctx context.Context) error {
 			if got := baggage.FromContext(ctx).Member("tenant.id").Value(); got != want {
@@ -276,7 +278,7 @@ func TestSpansHoldNothingPersonal(t *testing.T) {
 	request{path: "/api/v1/things?search=ada", as: "admin", header: map[string]string{"User-Agent": "ada-agent"}}.send(t, start(t, s, things))
 	for _, span := range spans.Ended() {
 		for _, a := range span.Attributes() {
-			if v := a.Value.Emit(); strings.Contains(v, "ada") || strings.Contains(v, "127.0.0.1") || strings.Contains(v, "admin") {
+			if v := a.Value.String(); strings.Contains(v, "ada") || strings.Contains(v, "127.0.0.1") || strings.Contains(v, "admin") {
 				t.Errorf("%s: %s", a.Key, v)
 			}
 		}

@@ -139,7 +139,7 @@ func TestABodyThatDoesNotCome(t *testing.T) {
 		a.patience = 50 * time.Millisecond
 		things(s, a)
 	})
-	c, err := net.Dial("tcp", server.Listener.Addr().String())
+	c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +258,7 @@ func TestNonsense(t *testing.T) {
 		"POST /api/v1/things HTTP/1.1\r\nHost: x\r\nX-API-Key: admin\r\nContent-Type: application/json\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
 		"GET /api/v1/things HTTP/1.1\r\nHost: x\r\nX-API-Key: admin\r\nX-Request-ID: a b\r\nAccept: \xff;q=9\r\nAccept-Encoding: \xff;;q=x\r\nOrigin: \xff\r\n\r\n",
 	} {
-		c, err := net.Dial("tcp", server.Listener.Addr().String())
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,8 +26,8 @@ func originOf(r *http.Request) commands.Origin {
 	}
 }
 
-// addressOf is the address of the connection. What a proxy says of an address
-// counts once proxies can be trusted by name.
+// addressOf is the address of the connection. Whoever trusts a proxy has put
+// there what the proxy says.
 func addressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

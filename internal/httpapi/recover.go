@@ -1,11 +1,10 @@
 package httpapi
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-
-	"tenure/internal/fault"
 )
 
 // withRecover answers 500 for a handler that panicked, and logs it once, with
@@ -15,23 +14,26 @@ func withRecover(logger *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := &answerWriter{ResponseWriter: w}
 		defer func() {
-			cause := recover()
-			if cause == nil {
-				return
+			if cause := recover(); cause != nil {
+				afterPanic(r.Context(), logger, answer, cause, requestIDOf(r))
 			}
-			//nolint:errorlint // The sentinel is compared as net/http does.
-			if cause == http.ErrAbortHandler || r.Context().Err() != nil {
-				panic(http.ErrAbortHandler) // on purpose, or nobody is there to answer
-			}
-			logger.ErrorContext(r.Context(), "a handler panicked", "cause", cause, "stack", string(debug.Stack()), "request_id", requestIDOf(r))
-			if answer.status != 0 {
-				panic(http.ErrAbortHandler)
-			}
-			clearAnswer(w.Header())
-			newProblem(fault.New(fault.Internal, "internal", "Something went wrong here. The request id names it in our logs."), requestIDOf(r)).write(w)
 		}()
 		next.ServeHTTP(answer, r)
 	})
+}
+
+// afterPanic is called while the panic's stack is still there to be logged.
+func afterPanic(ctx context.Context, logger *slog.Logger, answer *answerWriter, cause any, requestID string) {
+	//nolint:errorlint // The sentinel is compared as net/http does.
+	if cause == http.ErrAbortHandler || ctx.Err() != nil {
+		panic(http.ErrAbortHandler) // on purpose, or nobody is there to answer
+	}
+	logger.ErrorContext(ctx, "a handler panicked", "cause", cause, "stack", string(debug.Stack()), "request_id", requestID)
+	if answer.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	clearAnswer(answer.Header())
+	newProblem(internal(), requestID).write(answer)
 }
 
 // clearAnswer takes back what a handler said of an answer that never came.

@@ -55,6 +55,7 @@ func TestBodiesOfTheWrongShape(t *testing.T) {
 		"a lone low surrogate":     {`{"email":"a@b.c","name":"\udc00"}`, "body.name", "Unicode"},
 		"two high surrogates":      {`{"email":"a@b.c","name":"\ud800\ud800"}`, "body.name", "Unicode"},
 		"invalid UTF-8":            {"{\"email\":\"a@b.c\",\"name\":\"a\xffb\"}", "body.name", "Unicode"},
+		"and beside an escape":     {"{\"email\":\"a@b.c\",\"name\":\"a\\n\xff\"}", "body.name", "Unicode"},
 		"invalid UTF-8 in a name":  {"{\"email\":\"a@b.c\",\"n\xff\":1}", "body", "Unicode"},
 		"a number for nobody":      {`{"email":"a@b.c","data":4711e999}`, "body.data", "64 bits"},
 		"a NUL where all is free":  {`{"email":"a@b.c","data":{"x":["\u0000"]}}`, "body.data.x[0]", "control"},
@@ -65,7 +66,7 @@ func TestBodiesOfTheWrongShape(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := request{method: http.MethodPost, path: "/api/v1/things", body: tt.body, as: "admin"}.send(t, server)
+			got := request{method: http.MethodPost, path: "/api/v1/things", body: tt.body, as: "admin", header: map[string]string{"X-Request-ID": "r"}}.send(t, server)
 			mustProblem(t, got, http.StatusUnprocessableEntity)
 			mustName(t, got, tt.where, tt.says)
 			if strings.Contains(strings.ReplaceAll(got.text, "body.SECRET", ""), "SECRET") || strings.Contains(got.text, "4711") || strings.Contains(got.text, "script") {
@@ -254,5 +255,22 @@ func TestIdsInPaths(t *testing.T) {
 		if status == http.StatusOK && got.json["id"] != otherID {
 			t.Errorf("%s became %s", id, got.json["id"])
 		}
+	}
+}
+
+// TestManyMistakes: an answer names so many and no more.
+func TestManyMistakes(t *testing.T) {
+	t.Parallel()
+	server := startThings(t)
+	body := `{"email":"a@b.c","tags":[` + strings.Repeat("1,", 5000) + `1]}`
+	got := request{method: http.MethodPost, path: "/api/v1/things", body: body, as: "admin"}.send(t, server)
+	mustProblem(t, got, http.StatusUnprocessableEntity)
+	if n := len(got.json["errors"].([]any)); n != maxDetails {
+		t.Errorf("%d places are named", n)
+	}
+	got = request{path: "/api/v1/things?" + strings.Repeat("x=1&", 3000), as: "admin"}.send(t, server)
+	mustProblem(t, got, http.StatusUnprocessableEntity)
+	if n := len(got.json["errors"].([]any)); n != maxDetails {
+		t.Errorf("%d parameters are named", n)
 	}
 }

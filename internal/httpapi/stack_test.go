@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"encoding/base64"
-
 	"io"
 	"net/http"
 	"net/http/httptest"

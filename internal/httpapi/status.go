@@ -47,7 +47,7 @@ func faultOf(err error) *fault.Fault {
 	case away(err):
 		return unavailable()
 	default:
-		return fault.New(fault.Internal, "internal", "Something went wrong here. The request id names it in our logs.")
+		return internal()
 	}
 }
 
@@ -84,6 +84,11 @@ func dated(f *fault.Fault) *fault.Fault {
 	later := *f
 	later.RetryAfter = retryAfter
 	return &later
+}
+
+// internal is all that is told of a mistake of ours.
+func internal() *fault.Fault {
+	return fault.New(fault.Internal, "internal", "Something went wrong here. The request id names it in our logs.")
 }
 
 func unavailable() *fault.Fault {

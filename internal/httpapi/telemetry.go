@@ -53,11 +53,9 @@ func (s *Server) tenantLabel(r *http.Request) string {
 }
 
 // wrap is the layer. The tenant is in the baggage before the span begins, so
-// that whoever copies it to spans and log lines finds it on the first. Baggage
-// from outside is dropped: it would end up there too.
+// that whoever copies it to spans and log lines finds it on the first.
 func (t *telemetry) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Header.Del("Baggage")
 		tenant := t.tenant(r)
 		ctx := withPlace(t.propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header)), tenant, requestIDOf(r))
 		ctx, span := t.tracer.Start(ctx, knownMethod(r.Method), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
@@ -101,8 +99,9 @@ func nameRoute(ctx context.Context, method, path string) {
 	span.SetAttributes(attribute.String("http.route", path))
 }
 
-// withPlace puts the tenant and the request's name into the baggage, where
-// every log line finds them.
+// withPlace makes the tenant and the request's name the whole baggage, where
+// every log line finds them. What a caller sent as baggage is not kept: it
+// would end up there too.
 func withPlace(ctx context.Context, tenant, requestID string) context.Context {
 	var b baggage.Baggage
 	for key, value := range map[string]string{tenantKey: tenant, requestKey: requestID} {

@@ -223,7 +223,7 @@ func (s *Server) seeUser(ctx context.Context, by caller, id events.UserID) error
 	if err := s.knowTenant(ctx, by); err != nil {
 		return err
 	}
-	_, err := s.Users.Get(ctx, by.UserScope(by.tenant), id)
+	_, err := s.Users.Get(ctx, s.sightOf(by, id), id)
 	return orMissing(err, userNotFound())
 }
 

@@ -193,6 +193,8 @@ func TestTheActiveSupplier(t *testing.T) {
 	k.as(k.root, "POST", "/users/"+id+"/disable", "", 422, tenant, unknown).wants(t, map[string]any{"code": "unknown_reference"})
 	k.as(k.root, "POST", "/users", `{"email":"x@example.com"}`, 422, tenant, unknown).wants(t, map[string]any{"code": "unknown_reference"})
 	k.as(k.root, "POST", "/users", `{"email":"x@example.com"}`, 201, tenant, shop).wants(t, map[string]any{"supplier_id": nil})
+	k.as(k.root, "GET", "/users/"+string(k.rootID), "", 200, tenant, shop) // oneself is everywhere
+	k.as(k.root, "PATCH", "/users/"+string(k.rootID), `{"name":"R"}`, 200, tenant, shop)
 	k.as(k.root, "PATCH", "/suppliers/"+shop, `{}`, 404, tenant, unknown)
 	k.as(k.root, "PATCH", "/suppliers/"+shop, `{}`, 200, tenant, shop)
 	k.as(k.root, "GET", "/suppliers/"+shop, "", 404, tenant, unknown)
@@ -233,5 +235,37 @@ func TestAnAnswerBeforeItIsVisible(t *testing.T) {
 	got.wants(t, map[string]any{"email": "ada@example.com", "name": "Ada", "status": "invited", "created_by": "root@example.com", "version": 1.0})
 	if got.header.Get("Visible") != "false" {
 		t.Errorf("it does not say that it is not visible: %v", got.header)
+	}
+}
+
+// TestNarrowedKeys keep to their suppliers wherever a request acts.
+func TestNarrowedKeys(t *testing.T) {
+	t.Parallel()
+	k := startStack(t, nil)
+	mine, other := k.supplier("Mine"), k.supplier("Other")
+	key := k.as(k.root, "POST", "/api-keys", `{"name":"x","tenants":["`+mine+`"]}`, 201).json["api_key"].(string)
+	k.as(key, "GET", "/users", "", 200, "X-Tenant-ID", mine)
+	k.as(key, "GET", "/users", "", 403, "X-Tenant-ID", other).wants(t, map[string]any{"code": "tenant_denied"})
+	k.as(key, "GET", "/users/"+k.newID(), "", 403, "X-Tenant-ID", other).wants(t, map[string]any{"code": "tenant_denied"})
+	k.as(key, "GET", "/audit/events", "", 403, "X-Tenant-ID", other).wants(t, map[string]any{"code": "tenant_denied"})
+	k.as(key, "GET", "/suppliers", "", 200).wants(t, map[string]any{"total": 1.0})
+	k.as(key, "GET", "/suppliers/"+other, "", 404)
+	k.as(key, "GET", "/tenants/me", "", 200, "X-Tenant-ID", other).wants(t, map[string]any{"tenant_id": other, "name": nil})
+	k.as(key, "GET", "/me", "", 200, "X-Tenant-ID", other).wants(t, map[string]any{"tenant_id": other, "effective_role": nil})
+	k.as(key, "GET", "/me", "", 200, "X-Tenant-ID", mine).wants(t, map[string]any{"effective_role": "super_admin"})
+}
+
+// TestADeletedActor is told as such, and never by an id.
+func TestADeletedActor(t *testing.T) {
+	t.Parallel()
+	k := startStack(t, nil)
+	bossID, boss := k.user("boss@example.com", "super_admin")
+	id := k.as(boss, "POST", "/users", `{"email":"ada@example.com"}`, 201).json["id"].(string)
+	k.as(k.root, "GET", "/users/"+id, "", 200).wants(t, map[string]any{"created_by": "boss@example.com"})
+	k.as(k.root, "DELETE", "/users/"+bossID, "", 200)
+	k.as(boss, "GET", "/me", "", 401)
+	k.as(k.root, "GET", "/users/"+id, "", 200).wants(t, map[string]any{"created_by": "deleted user"})
+	if got := k.as(k.root, "GET", "/users?id__in="+id, "", 200); !strings.Contains(got.text, `"created_by":"deleted user"`) {
+		t.Errorf("got %s", got.text)
 	}
 }
