@@ -59,20 +59,7 @@ func TestWritersOnManyStreamsGetDensePositionsInOrder(t *testing.T) {
 	if err := <-reader; err != nil {
 		t.Errorf("the reader that tailed: %v", err)
 	}
-	versions := map[events.Stream]events.Version{}
-	var before time.Time
-	for i, e := range b.all(t) {
-		if e.Position != events.Position(i+1) {
-			t.Fatalf("event %d is at position %d", i+1, e.Position)
-		}
-		if versions[e.Stream]++; e.Version != versions[e.Stream] {
-			t.Fatalf("at %d: version %d of %v, want %d", e.Position, e.Version, e.Stream, versions[e.Stream])
-		}
-		if e.RecordedAt.Before(before) {
-			t.Fatalf("at %d: time went back", e.Position)
-		}
-		before = e.RecordedAt
-	}
+	b.isDense(t)
 }
 
 // appendNext appends one event to a stream that others write too, however
