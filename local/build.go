@@ -14,7 +14,7 @@ import (
 func (p place) build(ctx context.Context, say func(string, ...any)) <-chan error {
 	built := make(chan error, 1)
 	go func() {
-		say("building Tenure into %s", p.bin())
+		say("building Tenure into %s; the first time this takes a while", p.bin())
 		if err := os.MkdirAll(p.bin(), 0o755); err != nil {
 			built <- fmt.Errorf("local: build: %w", err)
 			return
