@@ -71,6 +71,10 @@ type pokeInput struct {
 	}
 }
 
+type failInput struct {
+	Kind int `query:"kind" maximum:"100"`
+}
+
 type selfInput struct {
 	ID string `path:"id" format:"uuid"`
 }
@@ -109,9 +113,7 @@ func things(s *Server, a *api) {
 	route(a, anyone(), op("panic", http.MethodGet, "/panic"), func(context.Context, caller, *nothing) (*echo, error) {
 		panic("secret-cause")
 	})
-	route(a, known(), op("fail", http.MethodGet, "/fail"), func(_ context.Context, _ caller, in *struct {
-		Kind int `query:"kind" maximum:"100"`
-	}) (*echo, error) {
+	route(a, known(), op("fail", http.MethodGet, "/fail"), func(_ context.Context, _ caller, in *failInput) (*echo, error) {
 		if in.Kind == 100 {
 			return nil, io.ErrUnexpectedEOF
 		}

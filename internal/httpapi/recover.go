@@ -13,9 +13,10 @@ import (
 func withRecover(logger *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := &answerWriter{ResponseWriter: w}
-		defer func() {
+		ctx := r.Context()
+		defer func() { //nolint:contextcheck // it is the request's
 			if cause := recover(); cause != nil {
-				afterPanic(r.Context(), logger, answer, cause, requestIDOf(r))
+				afterPanic(ctx, logger, answer, cause, requestIDOf(r))
 			}
 		}()
 		next.ServeHTTP(answer, r)
