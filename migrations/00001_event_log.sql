@@ -17,7 +17,10 @@ begin
 		exception when duplicate_object or unique_violation then
 			null; -- another database of the cluster was migrated at the same moment
 		end;
-		if not pg_has_role(current_user, wanted, 'member') then
+		-- Since version 16 whoever makes a role is its member without the right
+		-- to take it on.
+		if not pg_has_role(current_user, wanted,
+				case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end) then
 			execute format('grant %I to current_user', wanted);
 		end if;
 	end loop;
@@ -94,7 +97,8 @@ create table idempotency (
 );
 create index idempotency_by_expiry on idempotency (expires_at);
 
--- What is in the log stays as it is, whoever asks.
+-- What is in the log stays as it is. An owner who means to can drop a trigger;
+-- nobody changes the log by mistake.
 -- +goose StatementBegin
 create function refuse_change() returns trigger language plpgsql as $$
 begin
@@ -111,6 +115,12 @@ create trigger log_head_stays before update or delete on log_head
 	for each row execute function refuse_change();
 create trigger log_head_is_not_truncated before truncate on log_head
 	for each statement execute function refuse_change();
+-- "Always": also for a session that applies what another server sent.
+alter table event_log enable always trigger event_log_is_append_only;
+alter table event_log enable always trigger event_log_is_not_truncated;
+alter table log_head enable always trigger log_head_stays;
+alter table log_head enable always trigger log_head_is_not_truncated;
+
 
 -- append_commands carries out a batch of commands, each on its own merits, in
 -- one statement and therefore in one transaction. Commands are numbered from 1

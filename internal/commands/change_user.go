@@ -34,7 +34,7 @@ func (h *Handler) ChangeUser(ctx context.Context, by authz.Principal, c ChangeUs
 			return err
 		},
 		over: func(*past) (events.TenantID, events.UserID) { return u.stream.Tenant, u.id },
-		decide: func(*past) (decision, error) {
+		decide: func(by authz.Principal, _ *past) (decision, error) {
 			happened, err := changeUser(by, u, others, c)
 			if err != nil || len(happened) == 0 {
 				return decision{}, err

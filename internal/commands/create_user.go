@@ -30,7 +30,8 @@ func (h *Handler) CreateUser(ctx context.Context, by authz.Principal, c CreateUs
 	return h.record(ctx, by, change{
 		needs: authz.CreateUsers,
 		load:  func(ctx context.Context, p *past) error { return p.begin(ctx, stream) },
-		decide: func(p *past) (decision, error) {
+		over:  func(*past) (events.TenantID, events.UserID) { return stream.Tenant, "" },
+		decide: func(_ authz.Principal, p *past) (decision, error) {
 			happened, err := createUser(foldUser(p.of(stream)), c)
 			if err != nil || len(happened) == 0 {
 				return decision{}, err
@@ -40,10 +41,7 @@ func (h *Handler) CreateUser(ctx context.Context, by authz.Principal, c CreateUs
 				take:   h.emailClaims(c.Email, stream),
 				add:    []eventlog.Lookup{userByID(c.ID, stream)},
 			}
-			if c.Active && c.Role == events.SuperAdmin {
-				d.add = append(d.add, activeSuperAdmins(stream))
-			}
-			return d, nil
+			return reigning(user{stream: stream}, d), nil
 		},
 		taken: map[string]*fault.Fault{
 			emailClaim: fault.New(fault.Conflict, "email_taken", "There is a user with this e-mail already."),

@@ -110,13 +110,16 @@ func TestAnEnabledUserHasTheStatusFromBefore(t *testing.T) {
 		given []events.Recorded
 		want  authz.Status
 	}{
-		"invited":             {happened(ada(events.Viewer)), authz.Invited},
-		"active":              {happened(ada(events.Viewer), events.UserActivated{}), authz.Active},
-		"disabled":            {happened(ada(events.Viewer), events.UserActivated{}, events.UserDisabled{}), authz.Disabled},
-		"enabled, was active": {happened(ada(events.Viewer), events.UserActivated{}, events.UserDisabled{}, events.UserEnabled{}), authz.Active},
-		"enabled, was not":    {happened(ada(events.Viewer), events.UserDisabled{}, events.UserEnabled{}), authz.Invited},
+		"invited":                  {happened(ada(events.Viewer)), authz.Invited},
+		"active":                   {happened(ada(events.Viewer), events.UserActivated{}), authz.Active},
+		"disabled":                 {happened(ada(events.Viewer), events.UserActivated{}, events.UserDisabled{}), authz.Disabled},
+		"enabled, was active":      {happened(ada(events.Viewer), events.UserActivated{}, events.UserDisabled{}, events.UserEnabled{}), authz.Active},
+		"activated, then disabled": {happened(ada(events.Viewer), events.UserDisabled{}, events.UserActivated{}), authz.Disabled},
+		"enabled, was activated":   {happened(ada(events.Viewer), events.UserDisabled{}, events.UserActivated{}, events.UserEnabled{}), authz.Active},
+		"disabled twice":           {happened(ada(events.Viewer), events.UserActivated{}, events.UserDisabled{}, events.UserDisabled{}, events.UserEnabled{}), authz.Active},
+		"enabled, was not":         {happened(ada(events.Viewer), events.UserDisabled{}, events.UserEnabled{}), authz.Invited},
 	} {
-		if got := foldUser(tt.given).status; got != tt.want {
+		if got := foldUser(tt.given).Status; got != tt.want {
 			t.Errorf("%s: status %s, want %s", name, got, tt.want)
 		}
 	}
@@ -172,7 +175,7 @@ func TestRotateAPIKey(t *testing.T) {
 
 func TestIssueAPIKeyRefuses(t *testing.T) {
 	t.Parallel()
-	past := now.Add(-time.Second)
+	past, far := now.Add(-time.Second), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
 	live := func(n int, name string, expires *time.Time) []apiKey {
 		var keys []apiKey
 		for range n {
@@ -200,11 +203,13 @@ func TestIssueAPIKeyRefuses(t *testing.T) {
 		"not a narrowing to nothing":         {by: person("ada", events.Viewer), when: IssueAPIKey{Name: "n", Capabilities: &none}},
 		"a supplier without authority in it": {by: person("ada", events.Viewer), when: IssueAPIKey{Name: "n", Tenants: &supplier}, fault: "not_held"},
 		"a supplier that is unknown":         {by: admin, unknown: true, when: IssueAPIKey{Name: "n", Tenants: &supplier}, fault: "unknown_reference"},
+		"an unknown one is not told":         {by: person("ada", events.Viewer), unknown: true, when: IssueAPIKey{Name: "n", Tenants: &supplier}, fault: "not_held"},
+		"an expiry that no text can say":     {by: admin, when: IssueAPIKey{Name: "n", ExpiresAt: &far}, fault: "out_of_range"},
 		"a disabled owner":                   {status: authz.Disabled, by: authz.System("test"), when: IssueAPIKey{Name: "n"}, fault: "user_disabled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			i := issue{command: tt.when, now: now, owner: user{exists: true, status: tt.status}, keys: tt.keys, unknown: tt.unknown}
+			i := issue{command: tt.when, now: now, owner: user{exists: true, Standing: authz.Standing{Status: tt.status}}, keys: tt.keys, unknown: tt.unknown}
 			_, err := i.decide(tt.by)
 			expect(t, nil, err, nil, tt.fault)
 		})
@@ -287,4 +292,18 @@ func TestParseEmail(t *testing.T) {
 			t.Errorf("ParseEmail(%q) = %q, want a refusal", bad, got)
 		}
 	}
+}
+
+func FuzzParseEmail(f *testing.F) {
+	f.Add("\u03aa\u0301@x.com")
+	f.Add("Ada@Example.com")
+	f.Fuzz(func(t *testing.T, s string) {
+		once, ok := ParseEmail(s)
+		if !ok {
+			return
+		}
+		if twice, ok := ParseEmail(once); !ok || twice != once {
+			t.Errorf("ParseEmail(%q) = %q, and again %q", s, once, twice)
+		}
+	})
 }

@@ -37,7 +37,7 @@ func (h *Handler) DeleteUser(ctx context.Context, by authz.Principal, c DeleteUs
 			return err
 		},
 		over: func(*past) (events.TenantID, events.UserID) { return u.stream.Tenant, u.id },
-		decide: func(*past) (decision, error) {
+		decide: func(by authz.Principal, _ *past) (decision, error) {
 			if err := deleteUser(by, u, others); err != nil {
 				return decision{}, err
 			}

@@ -28,11 +28,11 @@ type ActivateUser struct {
 // DisableUser carries out c. It fails with Denied, also for oneself; NotFound;
 // or Conflict last_super_admin. A user who is disabled stays so.
 func (h *Handler) DisableUser(ctx context.Context, by authz.Principal, c DisableUser) (Receipt, error) {
-	return h.standing(ctx, by, c.ID, func(u user, others int) ([]events.Payload, error) {
+	return h.standing(ctx, by, c.ID, func(by authz.Principal, u user, others int) ([]events.Payload, error) {
 		switch {
 		case by.UserID() == u.id:
 			return nil, fault.New(fault.Denied, "own_account", "You are not allowed to disable yourself.")
-		case u.status == authz.Disabled:
+		case u.Status == authz.Disabled:
 			return nil, nil
 		case u.reigns() && others == 0:
 			return nil, lastSuperAdmin()
@@ -44,8 +44,8 @@ func (h *Handler) DisableUser(ctx context.Context, by authz.Principal, c Disable
 // EnableUser carries out c. It fails with Denied or NotFound. A user who is not
 // disabled stays as he is.
 func (h *Handler) EnableUser(ctx context.Context, by authz.Principal, c EnableUser) (Receipt, error) {
-	return h.standing(ctx, by, c.ID, func(u user, _ int) ([]events.Payload, error) {
-		if u.status != authz.Disabled {
+	return h.standing(ctx, by, c.ID, func(_ authz.Principal, u user, _ int) ([]events.Payload, error) {
+		if u.Status != authz.Disabled {
 			return nil, nil
 		}
 		return []events.Payload{events.UserEnabled{User: u.id, Reason: c.Reason}}, nil
@@ -55,8 +55,8 @@ func (h *Handler) EnableUser(ctx context.Context, by authz.Principal, c EnableUs
 // ActivateUser carries out c. It fails with Denied or NotFound. Only an invited
 // user changes by it.
 func (h *Handler) ActivateUser(ctx context.Context, by authz.Principal, c ActivateUser) (Receipt, error) {
-	return h.standing(ctx, by, c.ID, func(u user, _ int) ([]events.Payload, error) {
-		if u.status != authz.Invited {
+	return h.standing(ctx, by, c.ID, func(_ authz.Principal, u user, _ int) ([]events.Payload, error) {
+		if u.Status != authz.Invited {
 			return nil, nil
 		}
 		return []events.Payload{events.UserActivated{User: u.id}}, nil
@@ -64,7 +64,7 @@ func (h *Handler) ActivateUser(ctx context.Context, by authz.Principal, c Activa
 }
 
 // standing carries out a command about whether a user may enter.
-func (h *Handler) standing(ctx context.Context, by authz.Principal, id events.UserID, decide func(user, int) ([]events.Payload, error)) (Receipt, error) {
+func (h *Handler) standing(ctx context.Context, by authz.Principal, id events.UserID, decide func(authz.Principal, user, int) ([]events.Payload, error)) (Receipt, error) {
 	var u user
 	var others int
 	return h.record(ctx, by, change{
@@ -77,8 +77,8 @@ func (h *Handler) standing(ctx context.Context, by authz.Principal, id events.Us
 			return err
 		},
 		over: func(*past) (events.TenantID, events.UserID) { return u.stream.Tenant, u.id },
-		decide: func(*past) (decision, error) {
-			happened, err := decide(u, others)
+		decide: func(by authz.Principal, _ *past) (decision, error) {
+			happened, err := decide(by, u, others)
 			if err != nil || len(happened) == 0 {
 				return decision{}, err
 			}

@@ -15,7 +15,8 @@ const MaxEmail = 254
 // in lower case, in both parts. It returns false for what is not one address
 // and nothing else.
 func ParseEmail(s string) (string, bool) {
-	folded := strings.ToLower(norm.NFC.String(s))
+	// Composed again: a lower-case letter may compose where its upper-case did not.
+	folded := norm.NFC.String(strings.ToLower(norm.NFC.String(s)))
 	if len(folded) > MaxEmail || strings.ContainsFunc(folded, strange) {
 		return "", false
 	}

@@ -415,3 +415,65 @@ func TestWhatWasReadHasToBeSoAtTheAppend(t *testing.T) {
 	_, err := slow.IssueAPIKey(t.Context(), operator, issue(ada, "n"))
 	wants(t, "a key for one who was disabled after he was read", err, "user_disabled")
 }
+
+func TestAKeyOfATenantMakesNoUserOfThePlatform(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	root := h.user(t, "root", events.SuperAdmin)
+	facts := authz.UserFacts{
+		ID: root, Role: events.SuperAdmin, Status: authz.Active,
+		Source: authz.Fact{Stream: events.UserStream(events.Platform, root), Version: 2},
+	}
+	for name, tenants := range map[string][]events.TenantID{"of none": {}, "of one": {"s"}} {
+		by := authz.Key(facts, authz.KeyFacts{User: root, Tenants: &tenants}, time.Now())
+		_, err := h.CreateUser(t.Context(), by, commands.CreateUser{ID: "x", Email: "x@y.z", Role: events.SuperAdmin})
+		wants(t, "a key "+name, err, "tenant_denied")
+	}
+}
+
+func TestADecisionIsMadeByTheAuthorityOfItsAttempt(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.user(t, "root", events.SuperAdmin)
+	ada := h.user(t, "ada", events.SuperAdmin)
+	before := h.as(t, ada)
+	viewer := events.Viewer
+	if _, err := h.ChangeUser(t.Context(), operator, commands.ChangeUser{ID: ada, Role: &viewer}); err != nil {
+		t.Fatal(err)
+	}
+	c := issue(ada, "n")
+	c.Capabilities = &[]string{"manage_users"}
+	_, err := h.IssueAPIKey(t.Context(), before, c)
+	wants(t, "a capability that he held when he asked", err, "not_held")
+}
+
+func TestAnIDOfAKeyIsUsedOnce(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	ada := h.user(t, "ada", events.Viewer)
+	first, second := issue(ada, "n"), issue(ada, "n")
+	second.ID = first.ID
+	if _, err := h.IssueAPIKey(t.Context(), operator, first); err != nil {
+		t.Fatal(err)
+	}
+	_, err := h.IssueAPIKey(t.Context(), operator, second)
+	wants(t, "its id again", err, "api_key_exists")
+}
+
+func TestAReadThatHangsEnds(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	ada := h.user(t, "ada", events.Viewer)
+	hanging := *h.Handler
+	hanging.Reader = stuck{h.pool}
+	_, err := hanging.DeleteUser(t.Context(), operator, commands.DeleteUser{ID: ada})
+	wants(t, "a read without an answer", err, "log_unavailable")
+}
+
+// stuck is a reader that never answers.
+type stuck struct{ eventlog.Querier }
+
+func (s stuck) Query(ctx context.Context, _ string, _ ...any) (pgx.Rows, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}

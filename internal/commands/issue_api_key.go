@@ -48,12 +48,19 @@ type IssueAPIKey struct {
 // the system; with NotFound; with Conflict too_many_keys, name_taken or
 // user_disabled; or with Invalid not_held, unknown_reference or expired.
 func (h *Handler) IssueAPIKey(ctx context.Context, by authz.Principal, c IssueAPIKey) (Receipt, error) {
+	if c.ExpiresAt != nil {
+		at := c.ExpiresAt.UTC().Truncate(time.Microsecond)
+		c.ExpiresAt = &at
+	}
 	i := issue{command: c, now: h.Now()}
 	return h.record(ctx, by, change{
 		needs: authz.ManageOwnKeys,
 		load:  func(ctx context.Context, p *past) error { return i.load(ctx, p) },
 		over:  func(*past) (events.TenantID, events.UserID) { return i.owner.stream.Tenant, c.Owner },
-		decide: func(*past) (decision, error) {
+		decide: func(by authz.Principal, p *past) (decision, error) {
+			if len(p.of(i.stream)) > 0 {
+				return decision{}, fault.New(fault.Conflict, "api_key_exists", "There is, or was, a key with this id.")
+			}
 			return i.decide(by)
 		},
 	})
@@ -135,16 +142,19 @@ func (i *issue) check(by authz.Principal) error {
 		}
 	}
 	switch {
-	case i.owner.status == authz.Disabled:
+	case i.owner.Status == authz.Disabled:
 		return fault.New(fault.Conflict, "user_disabled", "The user is disabled, so a key would open nothing.")
 	case c.ExpiresAt != nil && !c.ExpiresAt.After(i.now):
 		return fault.At("body.expires_at", "expired", "The expiry must be in the future.")
+	case c.Tenants != nil && !by.IsSuperAdmin() && len(*c.Tenants) > 0:
+		// Known or not: who has no authority in it is not told.
+		return fault.At("body.tenants", "not_held", "A key cannot be given a supplier that its owner has no authority in.")
+	case c.ExpiresAt != nil && c.ExpiresAt.Year() > 9999:
+		return fault.At("body.expires_at", "out_of_range", "The expiry must be before the year 10000.")
 	case i.unknown:
 		return fault.At("body.tenants", "unknown_reference", "A supplier in this list is unknown.")
 	case !holdsAll(by, c.Capabilities):
 		return fault.At("body.capabilities", "not_held", "A key cannot be given a capability that its owner does not hold.")
-	case c.Tenants != nil && !by.IsSuperAdmin() && len(*c.Tenants) > 0:
-		return fault.At("body.tenants", "not_held", "A key cannot be given a supplier that its owner has no authority in.")
 	case live >= MaxLiveKeys:
 		return fault.New(fault.Conflict, "too_many_keys", fmt.Sprintf("A user has %d live keys at most.", MaxLiveKeys))
 	}

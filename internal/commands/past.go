@@ -62,6 +62,15 @@ func (p *past) lookUp(ctx context.Context, l eventlog.Lookup) ([]events.Stream, 
 	return eventlog.ReadLookup(ctx, p.reader, l.Tenant, l.Kind, l.Value, maxSet)
 }
 
+// count states how many streams are filed under a value, however many.
+func (p *past) count(ctx context.Context, l eventlog.Lookup) (int, error) {
+	n, err := eventlog.CountLookup(ctx, p.reader, l.Tenant, l.Kind, l.Value)
+	if err == nil {
+		p.seen = append(p.seen, eventlog.Seen{Tenant: l.Tenant, Kind: l.Kind, Value: l.Value, Count: n})
+	}
+	return n, err
+}
+
 // see lists what is filed under a value, and states how many that is. Together
 // with the versions of what is listed this says that the set is unchanged.
 func (p *past) see(ctx context.Context, l eventlog.Lookup) ([]events.Stream, error) {

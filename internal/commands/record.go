@@ -32,8 +32,9 @@ type change struct {
 	// over is the tenant and the owner of what the command is about, as it was
 	// loaded; nil when only the general permission counts.
 	over func(p *past) (events.TenantID, events.UserID)
-	// decide says what happens. It is pure.
-	decide func(p *past) (decision, error)
+	// decide says what happens. It is pure, and judges by the authority that by
+	// has at this attempt.
+	decide func(by authz.Principal, p *past) (decision, error)
 	// taken is the fault for a claim of this kind that another holds.
 	taken map[string]*fault.Fault
 }
@@ -83,7 +84,7 @@ func (h *Handler) attempt(ctx context.Context, by authz.Principal, c change, att
 		return Receipt{}, err
 	}
 	p := &past{reader: h.Reader, attempt: attempt}
-	if err := c.load(ctx, p); err != nil {
+	if err := load(ctx, c, p); err != nil {
 		return Receipt{}, err
 	}
 	if c.over != nil {
@@ -92,7 +93,7 @@ func (h *Handler) attempt(ctx context.Context, by authz.Principal, c change, att
 			return Receipt{}, err
 		}
 	}
-	d, err := c.decide(p)
+	d, err := c.decide(by, p)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -100,6 +101,16 @@ func (h *Handler) attempt(ctx context.Context, by authz.Principal, c change, att
 		return p.unchanged(ctx)
 	}
 	return h.append(ctx, by, allowed, p, d)
+}
+
+// maxLoad is how long it may take to read what a command is decided by. The
+// server has limits of its own; this one also acts when nothing comes back.
+const maxLoad = 5 * time.Second
+
+func load(ctx context.Context, c change, p *past) error {
+	ctx, cancel := context.WithTimeout(ctx, maxLoad)
+	defer cancel()
+	return c.load(ctx, p)
 }
 
 // append appends a decision, and with it states everything it rests on. If the
@@ -167,8 +178,9 @@ func restsOn(by authz.Principal, s events.Stream) bool {
 // reload loads authority until it is as new as what has moved. Authority that
 // is gone is a Denied fault.
 func (h *Handler) reload(ctx context.Context, by authz.Principal, moved *eventlog.MovedError) (authz.Principal, error) {
-	deadline := h.Now().Add(maxReload)
-	for {
+	within, cancel := context.WithTimeout(ctx, maxReload)
+	defer cancel()
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
 		fresh, err := h.Reload(ctx, by)
 		if err != nil {
 			return by, fmt.Errorf("commands: load authority again: %w", err)
@@ -183,14 +195,11 @@ func (h *Handler) reload(ctx context.Context, by authz.Principal, moved *eventlo
 				return fresh, nil
 			}
 		}
-		if h.Now().After(deadline) {
+		if pause(within, wait) != nil {
 			return by, &fault.Fault{
 				Kind: fault.Unavailable, Code: "authority_behind", RetryAfter: time.Second,
 				Text: "The present authority of the caller is not known yet. Nothing was changed; try again.",
 			}
-		}
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			return by, fmt.Errorf("commands: %w", err)
 		}
 	}
 }

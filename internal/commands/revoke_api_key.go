@@ -38,7 +38,7 @@ func (h *Handler) RevokeAPIKeyNamed(ctx context.Context, by authz.Principal, c R
 			return err
 		},
 		over: func(*past) (events.TenantID, events.UserID) { return u.stream.Tenant, c.Owner },
-		decide: func(*past) (decision, error) {
+		decide: func(authz.Principal, *past) (decision, error) {
 			var d decision
 			for _, k := range keys {
 				if k.name == c.Name {

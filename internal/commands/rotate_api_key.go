@@ -73,6 +73,6 @@ func (h *Handler) overKey(ctx context.Context, by authz.Principal, id events.Key
 			return nil
 		},
 		over:   func(*past) (events.TenantID, events.UserID) { return k.stream.Tenant, k.user },
-		decide: func(*past) (decision, error) { return decide(k) },
+		decide: func(authz.Principal, *past) (decision, error) { return decide(k) },
 	})
 }

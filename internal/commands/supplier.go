@@ -84,7 +84,7 @@ func (h *Handler) CreateSupplier(ctx context.Context, by authz.Principal, c Crea
 	return h.record(ctx, by, change{
 		needs: authz.CreateSuppliers,
 		load:  func(ctx context.Context, p *past) error { return p.begin(ctx, stream) },
-		decide: func(p *past) (decision, error) {
+		decide: func(_ authz.Principal, p *past) (decision, error) {
 			if foldSupplier(p.of(stream)).exists {
 				return decision{}, fault.New(fault.Conflict, "supplier_exists", "There is a supplier with this id already.")
 			}
@@ -130,7 +130,7 @@ func (h *Handler) ChangeSupplier(ctx context.Context, by authz.Principal, c Chan
 			return nil
 		},
 		over: func(*past) (events.TenantID, events.UserID) { return c.ID, "" },
-		decide: func(p *past) (decision, error) {
+		decide: func(_ authz.Principal, p *past) (decision, error) {
 			return changeSupplier(foldSupplier(p.of(stream)).details, stream, c), nil
 		},
 		taken: slugTaken(),

@@ -11,14 +11,13 @@ import (
 
 // user is what decisions know of a user.
 type user struct {
-	stream  events.Stream
-	exists  bool // and is not deleted
-	id      events.UserID
-	email   string
-	name    string
-	role    events.Role
-	status  authz.Status
-	before  authz.Status // that of the time before he was disabled
+	stream events.Stream
+	exists bool // and is not deleted
+	id     events.UserID
+	email  string
+	name   string
+	role   events.Role
+	authz.Standing
 	deleted bool
 }
 
@@ -36,17 +35,18 @@ func foldUser(past []events.Recorded) user {
 func (u user) apply(happened events.Payload) user {
 	switch p := happened.(type) {
 	case events.UserCreated:
-		u.exists, u.id, u.email, u.name, u.role, u.status = true, p.User, p.Email, p.Name, p.Role, authz.Invited
+		u.exists, u.id, u.email, u.name, u.role = true, p.User, p.Email, p.Name, p.Role
+		u.Standing = authz.Standing{Status: authz.Invited}
 	case events.UserRenamed:
 		u.name = p.Name
 	case events.UserRoleChanged:
 		u.role = p.Role
 	case events.UserActivated:
-		u.status = authz.Active
+		u.Standing = u.Activated()
 	case events.UserDisabled:
-		u.before, u.status = u.status, authz.Disabled
+		u.Standing = u.Disabled()
 	case events.UserEnabled:
-		u.status = u.before
+		u.Standing = u.Enabled()
 	case events.UserDeleted:
 		u.exists, u.deleted = false, true
 	}
@@ -55,7 +55,7 @@ func (u user) apply(happened events.Payload) user {
 
 // reigns tells whether u counts among the active super_admins.
 func (u user) reigns() bool {
-	return u.exists && u.role == events.SuperAdmin && u.status == authz.Active
+	return u.exists && u.role == events.SuperAdmin && u.Status == authz.Active
 }
 
 // What is filed, and claimed, of users. The words are in the database and
@@ -119,8 +119,8 @@ func seeReign(ctx context.Context, p *past, u user) (others int, err error) {
 	if !u.reigns() {
 		return 0, nil
 	}
-	all, err := p.see(ctx, activeSuperAdmins(events.Stream{}))
-	return len(all) - 1, err
+	all, err := p.count(ctx, activeSuperAdmins(events.Stream{}))
+	return all - 1, err
 }
 
 func userNotFound() error {

@@ -31,6 +31,7 @@ type Appender struct {
 	logger  *slog.Logger
 	observe func(Batch)
 	giveUp  time.Duration
+	most    int // that wait
 	heads   *announcer
 
 	mu      sync.Mutex
@@ -56,6 +57,10 @@ type Config struct {
 	// GiveUp is how long the appender asks for an outcome that it does not
 	// know before it says so; 30 s when zero.
 	GiveUp time.Duration
+	// MaxWaiting is how many commands wait at most; whoever comes beyond is
+	// told at once that the log cannot be reached. 20,000 when zero: more come
+	// only while the database is away.
+	MaxWaiting int
 	// Observe is called after each batch, from one goroutine; nil for not.
 	Observe func(Batch)
 }
@@ -65,12 +70,15 @@ type Config struct {
 func NewAppender(pool *pgxpool.Pool, logger *slog.Logger, config Config) *Appender {
 	hurry, stop := context.WithCancel(context.Background())
 	a := &Appender{
-		pool: pool, logger: logger, observe: config.Observe, giveUp: config.GiveUp,
+		pool: pool, logger: logger, observe: config.Observe, giveUp: config.GiveUp, most: config.MaxWaiting,
 		heads: newAnnouncer(hurry, pool, logger), arrived: make(chan struct{}, 1), stopped: make(chan struct{}),
 		hurry: hurry, stop: stop,
 	}
 	if a.giveUp <= 0 {
 		a.giveUp = 30 * time.Second
+	}
+	if a.most <= 0 {
+		a.most = 20 * maxBatch
 	}
 	go a.run()
 	return a
@@ -130,6 +138,9 @@ func (a *Appender) enqueue(c *call) error {
 	defer a.mu.Unlock()
 	if a.closed {
 		return fmt.Errorf("%w: it is closing", ErrUnavailable)
+	}
+	if len(a.waiting) >= a.most {
+		return fmt.Errorf("%w: %d commands wait already", ErrUnavailable, a.most)
 	}
 	a.waiting = append(a.waiting, c)
 	if n := len(a.waiting); n == 1 || n == a.target {

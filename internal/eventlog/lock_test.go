@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -124,3 +125,43 @@ func (b bench) headRow(t testing.TB) string {
 	}
 	return row
 }
+
+func TestWhoeverComesBeyondTheBoundIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	b := openWith(t, eventlog.Config{MaxWaiting: 3}, nil)
+	free := b.lockHead(t)
+	var group sync.WaitGroup
+	wait := func(user string) {
+		group.Go(func() {
+			if _, err := b.Append(t.Context(), created(user)); err != nil {
+				t.Errorf("%s: %v", user, err)
+			}
+		})
+	}
+	wait("under way")
+	b.waitsForLock(t)
+	for _, user := range []string{"a", "b", "c"} {
+		wait(user)
+	}
+	left, cancel := context.WithCancel(t.Context())
+	cancel()
+	testkit.Eventually(t, "three wait", func() bool {
+		// One that is taken in leaves by itself, since its context has ended.
+		_, err := b.Append(afterwards{t.Context(), left}, created("d"))
+		return errors.Is(err, eventlog.ErrUnavailable)
+	})
+	free()
+	group.Wait()
+	if got := len(b.all(t)); got != 4 {
+		t.Errorf("%d events, want 4", got)
+	}
+}
+
+// afterwards is a context that is alive when it is asked, and whose end has
+// come when it is waited for.
+type afterwards struct {
+	context.Context
+	ended context.Context
+}
+
+func (a afterwards) Done() <-chan struct{} { return a.ended.Done() }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,10 @@ const (
 	MaxEvents    = 500
 	maxPageBytes = 8 << 20
 )
+
+// maxRead is how long a reader waits for one select. The server has a limit of
+// its own, which does not act when the connection is what hangs.
+const maxRead = 30 * time.Second
 
 // ErrForked says that a checkpoint is not of this log: the log is another one,
 // is shorter, or has another event there. It was restored and went on
@@ -85,6 +90,8 @@ func ReadBatch(ctx context.Context, q Querier, from events.Mark, f Filter) (even
 	if limit <= 0 || limit > MaxEvents {
 		limit = MaxEvents
 	}
+	ctx, cancel := context.WithTimeout(ctx, maxRead)
+	defer cancel()
 	var both pgx.Batch
 	both.Queue(boundsQuery, int64(from.Position))
 	both.Queue(pageQuery, int64(from.Position), f.Types, tenants(f.Tenants), string(f.StreamType), f.StreamID, string(f.Actor), limit)
@@ -174,6 +181,8 @@ func MarkAt(ctx context.Context, q Querier, p events.Position) (events.Mark, err
 }
 
 func mark(ctx context.Context, q Querier, sql string, args ...any) (events.Mark, error) {
+	ctx, cancel := context.WithTimeout(ctx, maxRead)
+	defer cancel()
 	var log uuid.UUID
 	var position *int64
 	var event *uuid.UUID

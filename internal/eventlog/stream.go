@@ -78,6 +78,16 @@ func ReadLookup(ctx context.Context, q Querier, tenant events.TenantID, kind, va
 	return streams, nil
 }
 
+// CountLookup tells how many streams are filed under a value.
+func CountLookup(ctx context.Context, q Querier, tenant events.TenantID, kind, value string) (n int, err error) {
+	err = q.QueryRow(ctx, `select count(*) from lookups
+		where tenant_id = $1 and kind = $2 and value = $3`, string(tenant), kind, value).Scan(&n)
+	if err != nil {
+		return 0, unread(err, "count %s", kind)
+	}
+	return n, nil
+}
+
 // ReadClaim tells which stream holds a claim; false when none does.
 func ReadClaim(ctx context.Context, q Querier, tenant events.TenantID, kind, value string) (events.Stream, bool, error) {
 	var s events.Stream

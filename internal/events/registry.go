@@ -64,18 +64,18 @@ func Encode(p Payload) (name string, schema int, data []byte, err error) {
 	return e.name, e.schema, data, nil
 }
 
-// Decode reads an event of this name and schema, and hands an old shape
-// through its upcasters. It fails with ErrUnknownType, or with what is wrong
-// with the bytes.
+// Decode reads an event of this name and schema; one of a retired type is read
+// as its successor. It fails with ErrUnknownType, or with what is wrong with
+// the bytes.
 func Decode(name string, schema int, data []byte) (Payload, error) {
 	e, ok := registry[name]
 	if !ok {
 		return nil, fmt.Errorf("%w: %q", ErrUnknownType, name)
 	}
-	if schema < 1 || schema > e.schema {
-		return nil, fmt.Errorf("%w: %s with schema %d, the newest here is %d", ErrUnknownType, name, schema, e.schema)
+	if schema != e.schema {
+		return nil, fmt.Errorf("%w: %s with schema %d, here it has %d", ErrUnknownType, name, schema, e.schema)
 	}
-	p, err := e.decode(schema, data)
+	p, err := e.decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("events: decode %s: %w", name, err)
 	}
@@ -88,14 +88,16 @@ type entry struct {
 	schema  int
 	zero    Payload
 	retired bool // may be read, never appended
-	decode  func(schema int, data []byte) (Payload, error)
+	decode  func(data []byte) (Payload, error)
 }
 
-// event is an entry of type P whose newest shape is schema.
+// event is an entry of type P, whose shape has this number. Bytes of another
+// number are not guessed at: a shape that changes becomes a type of its own,
+// and what was before is upcast.
 func event[P Payload](schema int) entry {
 	var zero P
 	plain := shapeOf(reflect.TypeFor[P]())
-	return entry{name: zero.EventType(), schema: schema, zero: zero, decode: func(_ int, data []byte) (Payload, error) {
+	return entry{name: zero.EventType(), schema: schema, zero: zero, decode: func(data []byte) (Payload, error) {
 		var p P
 		err := plain.unmarshal(data, &p)
 		return p, err
@@ -107,7 +109,7 @@ func event[P Payload](schema int) entry {
 func upcast[Old Payload, New Payload](schema int, successor func(Old) New) entry {
 	var old Old
 	var zero New
-	return entry{name: old.EventType(), schema: schema, zero: zero, retired: true, decode: func(_ int, data []byte) (Payload, error) {
+	return entry{name: old.EventType(), schema: schema, zero: zero, retired: true, decode: func(data []byte) (Payload, error) {
 		var p Old
 		if err := json.Unmarshal(data, &p); err != nil {
 			return nil, err

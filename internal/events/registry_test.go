@@ -139,7 +139,7 @@ func (wasNamed) EventType() string { return "test.was_named" }
 func TestARetiredEventIsReadAsItsSuccessorAndNotAppended(t *testing.T) {
 	t.Parallel()
 	e := upcast(1, func(old wasNamed) UserRenamed { return UserRenamed{Name: old.First + " " + old.Last} })
-	got, err := e.decode(1, []byte(`{"First":"Ada","Last":"Lovelace"}`))
+	got, err := e.decode([]byte(`{"First":"Ada","Last":"Lovelace"}`))
 	if err != nil || got != (UserRenamed{Name: "Ada Lovelace"}) {
 		t.Errorf("decoded %#v, %v", got, err)
 	}
@@ -181,7 +181,7 @@ func TestWhatIsNotInTheRegistryIsNotRead(t *testing.T) {
 // Personal fields carry a tag, so that what is to be forgotten can be found.
 func TestFieldsThatIdentifyAPersonAreTagged(t *testing.T) {
 	t.Parallel()
-	personal := []string{"email", "name", "ip", "user_agent", "legal_email"}
+	personal := []string{"email", "name", "ip", "user_agent", "legal_email", "reason"}
 	for _, of := range append(examples(), Payload(nil)) {
 		typ := reflect.TypeOf(Meta{})
 		if of != nil {

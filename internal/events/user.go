@@ -30,13 +30,13 @@ type UserActivated struct {
 // UserDisabled records that a user may no longer enter.
 type UserDisabled struct {
 	User   UserID `json:"user_id"`
-	Reason string `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty" personal:"true"`
 }
 
 // UserEnabled records that a disabled user has the status from before again.
 type UserEnabled struct {
 	User   UserID `json:"user_id"`
-	Reason string `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty" personal:"true"`
 }
 
 // UserDeleted records that an account ended. Its id is not used again.

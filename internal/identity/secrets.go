@@ -7,7 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
+	"slices"
 )
 
 // MinSecret is how many bytes a secret has at least.
@@ -21,7 +21,7 @@ type Secrets struct {
 }
 
 // ErrSecret says that a secret is not usable. It never shows it.
-var ErrSecret = errors.New("identity: a secret is not the base64 of 32 bytes or more")
+var ErrSecret = errors.New("identity: a secret is not the base64 of 32 bytes or more, once each")
 
 // ParseSecrets reads secrets, each the base64 of at least 32 random bytes, the
 // newest first.
@@ -31,6 +31,9 @@ func ParseSecrets(encoded ...string) (Secrets, error) {
 		raw, err := decodeBase64(one)
 		if err != nil || len(raw) < MinSecret {
 			return Secrets{}, fmt.Errorf("%w (number %d)", ErrSecret, i+1)
+		}
+		if slices.ContainsFunc(s.ring, func(former []byte) bool { return hmac.Equal(former, raw) }) {
+			return Secrets{}, fmt.Errorf("%w: number %d stands there twice", ErrSecret, i+1)
 		}
 		s.ring = append(s.ring, raw)
 	}
@@ -76,7 +79,7 @@ func id(secret []byte) string {
 }
 
 func sum(secret []byte, purpose, value string) []byte {
-	var mac hash.Hash = hmac.New(sha256.New, secret)
+	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte(purpose))
 	mac.Write([]byte{0})
 	mac.Write([]byte(value))

@@ -151,11 +151,11 @@ func applyToUserAuth(a *Authority, e events.Recorded) {
 	case events.UserRoleChanged:
 		u.Role = p.Role
 	case events.UserActivated:
-		u.Status, u.Former = activated(u.Status, u.Former)
+		u.stand(authz.Standing.Activated)
 	case events.UserDisabled:
-		u.Status, u.Former = disabled(u.Status, u.Former)
+		u.stand(authz.Standing.Disabled)
 	case events.UserEnabled:
-		u.Status, u.Former = enabled(u.Status, u.Former)
+		u.stand(authz.Standing.Enabled)
 	case events.UserDeleted:
 		a.User = nil
 		return
@@ -179,7 +179,7 @@ func who() authz.Scope { return authz.SystemScope("who is calling") }
 // docstore.ErrNotFound when no key has any of them, and with
 // docstore.ErrUnavailable. It makes at most two round trips.
 func (a *Authentication) ByKey(ctx context.Context, hashes []events.KeyHash) (authz.UserFacts, authz.KeyFacts, error) {
-	secret, err := a.secret(ctx, hashes)
+	hash, secret, err := a.secret(ctx, hashes)
 	if err != nil {
 		return authz.UserFacts{}, authz.KeyFacts{}, err
 	}
@@ -192,7 +192,9 @@ func (a *Authentication) ByKey(ctx context.Context, hashes []events.KeyHash) (au
 	if key == nil || user == nil {
 		return authz.UserFacts{}, authz.KeyFacts{}, docstore.ErrNotFound
 	}
-	return user.facts(), key.facts(secret.ExpiresAt), nil
+	facts := key.facts(secret.ExpiresAt)
+	facts.Hash = hash // by which the same caller is known again
+	return user.facts(), facts, nil
 }
 
 // ByUser returns what a user may do. It fails with docstore.ErrNotFound and
@@ -209,26 +211,32 @@ func (a *Authentication) ByUser(ctx context.Context, id events.UserID) (authz.Us
 	return user.facts(), nil
 }
 
-// secret is what the first of the hashes that is known opens.
-func (a *Authentication) secret(ctx context.Context, hashes []events.KeyHash) (Secret, error) {
+// secret is the first of the hashes that is known, and what it opens.
+func (a *Authentication) secret(ctx context.Context, hashes []events.KeyHash) (events.KeyHash, Secret, error) {
 	var wanted []docstore.Key
 	for _, h := range hashes {
 		wanted = append(wanted, secretKey(h))
 	}
 	docs, err := a.read(ctx, wanted...)
 	if err != nil {
-		return Secret{}, err
+		return "", Secret{}, err
 	}
-	for _, k := range wanted {
+	for i, k := range wanted {
 		if s := docs[k].Secret; s != nil {
-			return *s, nil
+			return hashes[i], *s, nil
 		}
 	}
-	return Secret{}, docstore.ErrNotFound
+	return "", Secret{}, docstore.ErrNotFound
 }
 
 func (a *Authentication) read(ctx context.Context, keys ...docstore.Key) (map[docstore.Key]Authority, error) {
 	return docstore.PartitionsIn[Authority](a.Redis, Authorities.Model()).Read(ctx, who(), keys...)
+}
+
+// stand moves the user's status.
+func (u *UserAuth) stand(moved func(authz.Standing) authz.Standing) {
+	s := moved(authz.Standing{Status: u.Status, Former: u.Former})
+	u.Status, u.Former = s.Status, s.Former
 }
 
 func (u UserAuth) facts() authz.UserFacts {

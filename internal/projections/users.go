@@ -80,16 +80,22 @@ func applyToUser(u *User, _ docstore.Key, e events.Recorded) {
 	case events.UserRoleChanged:
 		u.Role = p.Role
 	case events.UserActivated:
-		u.Status, u.Former = activated(u.Status, u.Former)
+		u.stand(authz.Standing.Activated)
 	case events.UserDisabled:
-		u.Status, u.Former = disabled(u.Status, u.Former)
+		u.stand(authz.Standing.Disabled)
 	case events.UserEnabled:
-		u.Status, u.Former = enabled(u.Status, u.Former)
+		u.stand(authz.Standing.Enabled)
 	case events.UserDeleted:
 		*u = User{}
 		return
 	}
 	u.UpdatedAt, u.UpdatedBy, u.Version = moment(e), e.Meta.Actor, e.Version
+}
+
+// stand moves the user's status.
+func (u *User) stand(moved func(authz.Standing) authz.Standing) {
+	s := moved(authz.Standing{Status: u.Status, Former: u.Former})
+	u.Status, u.Former = s.Status, s.Former
 }
 
 // FoldUser is the user as past, the whole history of his stream, leaves him:
