@@ -51,11 +51,6 @@ var testImports = map[string][]string{
 	"cmd/internal/programs": {"internal/docstore", "internal/events", "internal/projections"},
 }
 
-// errorsOnly is who may name the errors of a package, and nothing else of it.
-var errorsOnly = map[string][]string{
-	"internal/httpapi": {"internal/docstore"}, // what is not found, and what is away, have statuses
-}
-
 // addresses is where each big dependency lives. Test files of other packages
 // use it no more than their packages do. The longest prefix counts.
 var addresses = map[string][]string{
@@ -127,12 +122,6 @@ func TestImportsPointDown(t *testing.T) {
 			to, ours := strings.CutPrefix(to, module)
 			switch {
 			case !ours, to == f.dir, slices.Contains(may, to), slices.Contains(may, "*"):
-			case slices.Contains(errorsOnly[f.dir], to):
-				for _, name := range f.named(module + to) {
-					if !strings.HasPrefix(name, "Err") {
-						t.Errorf("%s uses %s.%s, and may name nothing of that package but its errors", f.name, path.Base(to), name)
-					}
-				}
 			default:
 				t.Errorf("%s imports %s, which %s may not", f.name, to, f.dir)
 			}

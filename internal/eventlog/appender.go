@@ -55,7 +55,7 @@ type Batch struct {
 // Config is how an appender works. The zero value works.
 type Config struct {
 	// GiveUp is how long the appender asks for an outcome that it does not
-	// know before it says so; 30 s when zero.
+	// know before it says so; 10 s when zero.
 	GiveUp time.Duration
 	// MaxWaiting is how many commands wait at most; whoever comes beyond is
 	// told at once that the log cannot be reached. 20,000 when zero: more come
@@ -75,7 +75,7 @@ func NewAppender(pool *pgxpool.Pool, logger *slog.Logger, config Config) *Append
 		hurry: hurry, stop: stop,
 	}
 	if a.giveUp <= 0 {
-		a.giveUp = 30 * time.Second
+		a.giveUp = 10 * time.Second
 	}
 	if a.most <= 0 {
 		a.most = 20 * maxBatch

@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"time"
 
-	"tenure/internal/docstore"
 	"tenure/internal/eventlog"
 	"tenure/internal/fault"
+	"tenure/internal/projections"
 )
 
 // statuses is the one table from a fault's kind to an HTTP status.
@@ -55,7 +55,7 @@ func faultOf(err error) *fault.Fault {
 // knows whether it did what it was told.
 func away(err error) bool {
 	for _, target := range []error{
-		docstore.ErrUnavailable, eventlog.ErrUnavailable, eventlog.ErrUnknownOutcome, context.Canceled, context.DeadlineExceeded,
+		projections.ErrUnavailable, eventlog.ErrUnavailable, eventlog.ErrUnknownOutcome, context.Canceled, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, target) {
 			return true
@@ -66,7 +66,7 @@ func away(err error) bool {
 
 // missing tells whether err means that there is no such thing, or none that
 // the caller may see.
-func missing(err error) bool { return errors.Is(err, docstore.ErrNotFound) }
+func missing(err error) bool { return errors.Is(err, projections.ErrNotFound) }
 
 // orMissing is err, or what is told of a thing that there is not.
 func orMissing(err error, f *fault.Fault) error {

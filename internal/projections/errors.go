@@ -25,6 +25,15 @@ var ErrForked = errors.New("projections: log_forked: the checkpoint is not of th
 // since: its store was restored or lost. Resume tells where to go on.
 var ErrBehind = errors.New("projections: the batch starts above the checkpoint")
 
+// What a query fails with beside what is wrong with it, for those who may not
+// know the stores.
+var (
+	// ErrNotFound says that there is none within the scope.
+	ErrNotFound = docstore.ErrNotFound
+	// ErrUnavailable says that the store cannot be asked.
+	ErrUnavailable = docstore.ErrUnavailable
+)
+
 // poison is ErrPoison with the event and the document.
 type poison struct {
 	model docstore.Model
