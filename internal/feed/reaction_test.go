@@ -65,9 +65,9 @@ func TestWhatAReactionWritesIsThereExactlyOnce(t *testing.T) {
 		func(context.Context, pgx.Tx) error { panic("after the writes") },
 		func(ctx context.Context, tx pgx.Tx) error { cutOff(ctx, tx); return nil },
 		func(ctx context.Context, tx pgx.Tx) error { _, _ = tx.Exec(ctx, `select 1/0`); return nil },   // and hides it
-		func(ctx context.Context, tx pgx.Tx) error { _, err := tx.Query(ctx, `select 1`); return err }, // and leaves its rows open
+		func(ctx context.Context, tx pgx.Tx) error { _, err := tx.Query(ctx, `select 1`); return err }, //nolint:sqlclosecheck // it leaves its rows open
 		func(ctx context.Context, tx pgx.Tx) error {
-			if _, err := tx.Query(ctx, `select generate_series(1, 100000)`); err != nil {
+			if _, err := tx.Query(ctx, `select generate_series(1, 100000)`); err != nil { //nolint:sqlclosecheck // it is left while it reads
 				return err
 			}
 			panic("while it reads")
