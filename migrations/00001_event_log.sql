@@ -144,10 +144,9 @@ alter table log_head enable always trigger log_head_is_not_truncated;
 --
 -- It runs as its owner, so that nobody needs the right to write the tables.
 -- jit costs 50 ms a call; the generic plan spares planning each call anew. But
--- such a plan is made while the tables are small, and kept while they grow:
--- then none may scan them. So sequential scans are off, and a scalar sub-select
--- stands where one would write "exists" or a join, since those may be planned
--- as a hash of a whole table.
+-- such a plan is made while the tables are small, and kept while they grow: so
+-- a writer's session does not scan, and scalar sub-selects stand where one would
+-- write "exists" or a join, which may be planned to pass over a whole table.
 -- +goose StatementBegin
 create function append_commands(
 	n integer,
@@ -173,7 +172,6 @@ create function append_commands(
 	set search_path = public, pg_temp
 	set jit = off
 	set plan_cache_mode = force_generic_plan
-	set enable_seqscan = off
 as $$
 declare
 	x record;

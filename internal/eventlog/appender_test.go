@@ -94,3 +94,16 @@ func tail(ctx context.Context, q eventlog.Querier, until events.Position) error 
 	}
 	return nil
 }
+
+// The server's clock may be set back. The log's is not.
+func TestTimeDoesNotGoBack(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	b.must(t, created("ada"))
+	future := time.Date(2101, 1, 1, 0, 0, 0, 0, time.UTC)
+	b.exec(t, `insert into event_log select 2, tenant_id, stream_type, stream_id, 2, gen_random_uuid(), 'user.enabled', 1, '{}', meta, $1 from event_log`, future)
+	if r := b.must(t, renamed("ada", 2)); !r.RecordedAt.Equal(future) {
+		t.Errorf("recorded at %v, after an event of %v", r.RecordedAt, future)
+	}
+	b.isDense(t)
+}
