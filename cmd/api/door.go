@@ -23,11 +23,8 @@ func (d *door) open(api http.Handler) { d.api.Store(&api) }
 
 // ServeHTTP hands a request on.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	api, ending := d.api.Load(), d.ready.Ending()
-	if ending {
-		w.Header().Set("Connection", "close") // so that the caller's next request goes elsewhere
-	}
-	if api != nil && (!ending || !asks(r, "/readyz")) {
+	w = &parting{ResponseWriter: w, ready: d.ready}
+	if api := d.api.Load(); api != nil && (!d.ready.Ending() || !asks(r, "/readyz")) {
 		(*api).ServeHTTP(w, r)
 		return
 	}

@@ -1,8 +1,11 @@
 package programs_test
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"syscall"
@@ -36,25 +39,57 @@ func serve(t *testing.T, pairs ...string) *serving {
 	return s
 }
 
-// post begins to create a user and gives what sends the rest of the request,
-// and how it was answered.
-func (s *serving) post(t *testing.T, email string) (finish func(), status <-chan int) {
+// begun is a request that the api has begun to carry out: it knows who is
+// calling, and waits for the end of the body.
+type begun struct {
+	t    *testing.T
+	conn net.Conn
+	read *bufio.Reader
+}
+
+// post begins to create a user.
+func (s *serving) post(t *testing.T, email string) begun {
 	t.Helper()
-	body, rest := io.Pipe()
-	answered := make(chan int, 1)
-	go func() {
-		code, _ := send(t, http.MethodPost, s.url+"/api/v1/users", s.key, body)
-		answered <- code
-	}()
-	if _, err := io.WriteString(rest, `{"email":"`+email+`"`); err != nil {
+	host := strings.TrimPrefix(s.url, "http://")
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", host)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return func() {
-		if _, err := io.WriteString(rest, `}`); err != nil {
-			t.Error(err)
-		}
-		rest.Close()
-	}, answered
+	t.Cleanup(func() { conn.Close() })
+	b := begun{t, conn, bufio.NewReader(conn)}
+	body := `{"email":"` + email + `"`
+	b.say(fmt.Sprintf("POST /api/v1/users HTTP/1.1\r\nHost: %s\r\nX-API-Key: %s\r\nContent-Type: application/json\r\n"+
+		"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n", host, s.key, len(body)+1))
+	if line, err := b.read.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("the request was not begun: %q, %v", line, err)
+	}
+	if _, err := b.read.ReadString('\n'); err != nil { // the empty line
+		t.Fatal(err)
+	}
+	b.say(body)
+	return b
+}
+
+func (b begun) say(text string) {
+	b.t.Helper()
+	if _, err := io.WriteString(b.conn, text); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// finish sends the end of the body.
+func (b begun) finish() { b.say("}") }
+
+// answer is how it was answered, and whether the connection ends with that.
+func (b begun) answer() (status int, closes bool) {
+	b.t.Helper()
+	answer, err := http.ReadResponse(b.read, nil)
+	if err != nil {
+		b.t.Errorf("a request was cut: %v", err)
+		return 0, false
+	}
+	answer.Body.Close()
+	return answer.StatusCode, answer.Close
 }
 
 // users counts the users in the log that have one of these e-mails.
@@ -80,10 +115,10 @@ func TestSIGTERMAnswersWhatHasBegun(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), `select from log_head for update`); err != nil {
 		t.Fatal(err)
 	}
-	finishFirst, first := s.post(t, "first@example.com")
-	finishFirst()
+	first := s.post(t, "first@example.com")
+	first.finish()
 	testkit.Eventually(t, "the append waits for the log", func() bool { return waiting(t, s.db) })
-	finishSecond, second := s.post(t, "second@example.com")
+	second := s.post(t, "second@example.com")
 
 	s.api.tell(syscall.SIGTERM)
 	testkit.Eventually(t, "the api is not ready any more", func() bool {
@@ -100,10 +135,10 @@ func TestSIGTERMAnswersWhatHasBegun(t *testing.T) {
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	finishSecond()
-	for name, answer := range map[string]<-chan int{"the one that waited for the log": first, "the one with half a body": second} {
-		if code := <-answer; code != http.StatusCreated {
-			t.Errorf("%s was answered %d", name, code)
+	second.finish()
+	for name, request := range map[string]begun{"the one that waited for the log": first, "the one with half a body": second} {
+		if code, closes := request.answer(); code != http.StatusCreated || !closes {
+			t.Errorf("%s was answered %d, and that the connection ends: %t", name, code, closes)
 		}
 	}
 	if code := s.api.code(); code != 0 {
@@ -160,6 +195,7 @@ func TestASecondSignalEndsItAtOnce(t *testing.T) {
 func TestWhileItDrainsItStillAnswers(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "TENURE_DRAIN_DELAY", "3s")
+	before := s.post(t, "before@example.com")
 	s.api.tell(syscall.SIGTERM)
 	s.api.logged("ending", "within")
 	if code, body := get(t, s.url+"/readyz", ""); code != http.StatusServiceUnavailable || !strings.Contains(body, `"postgres":"ok"`) {
@@ -167,6 +203,10 @@ func TestWhileItDrainsItStillAnswers(t *testing.T) {
 	}
 	if code, body := get(t, s.url+"/api/v1/me", s.key); code != http.StatusOK {
 		t.Errorf("me: %d %s", code, body)
+	}
+	before.finish()
+	if code, closes := before.answer(); code != http.StatusCreated || !closes {
+		t.Errorf("one from before was answered %d, and that the connection ends: %t", code, closes)
 	}
 	if code := s.api.code(); code != 0 {
 		t.Errorf("it ended with %d", code)

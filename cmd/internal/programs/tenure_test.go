@@ -3,6 +3,7 @@ package programs_test
 import (
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -124,6 +125,27 @@ func TestAnIssuedKeyOpensAndAGeneratedOneEndsTheOneBefore(t *testing.T) {
 	latter := generated(t, s)
 	opens(t, s, latter, http.StatusOK)
 	opens(t, s, former, http.StatusUnauthorized)
+}
+
+// The key is durable, and opens nothing while nobody folds it.
+func TestAKeyIsWaitedForUntilItOpens(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	s.projector.tell(syscall.SIGTERM)
+	s.projector.code()
+	issuing := start(t, s.env, "tenure", "admin", "issue-key", "--email", "root@example.com", "--name", "late")
+	testkit.Eventually(t, "the key is in the log", func() bool { return len(types(t, s.env)) == 4 })
+	if issuing.hasEnded() {
+		t.Errorf("it did not wait: %s%s", issuing.stdout(), issuing.stderr())
+	}
+	start(t, s.env, "projector", "run")
+	if code := issuing.code(); code != 0 {
+		t.Errorf("exit %d: %s", code, issuing.stderr())
+	}
+	words := strings.Fields(issuing.stdout())
+	if code, _ := get(t, s.url+"/api/v1/me", words[len(words)-1]); code != http.StatusOK {
+		t.Errorf("the key is answered with %d", code)
+	}
 }
 
 // generated is the key that generate-user prints.
