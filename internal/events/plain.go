@@ -15,7 +15,7 @@ import (
 type shape []member
 
 type member struct {
-	name  string
+	key   string // with its quotes and colon
 	field int
 	to    reflect.Type // what a pointer points to; nil: a string
 	inner shape        // its shape
@@ -32,7 +32,7 @@ func shapeWithin(t reflect.Type, pointers bool) shape {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		m := member{name: name, field: i}
+		m := member{key: `"` + name + `":`, field: i}
 		if pointers && f.Type.Kind() == reflect.Pointer {
 			m.to = f.Type.Elem()
 			m.inner = shapeWithin(m.to, false)
@@ -68,26 +68,22 @@ func (s shape) unmarshal(data []byte, into any) error {
 // read reads the object that text begins with and gives what follows it. The
 // strings in v are parts of text.
 func (s shape) read(text string, v reflect.Value) (rest string, ok bool) {
-	rest, ok = strings.CutPrefix(text, "{")
-	if after, empty := strings.CutPrefix(rest, "}"); ok && empty {
-		return after, true
+	if rest, ok = strings.CutPrefix(text, "{}"); ok {
+		return rest, true
 	}
+	rest, ok = strings.CutPrefix(text, "{")
 	for ok {
-		var name string
-		if name, rest, ok = plainString(rest); !ok {
-			break
-		}
-		for len(s) > 0 && s[0].name != name {
+		for len(s) > 0 && !strings.HasPrefix(rest, s[0].key) {
 			s = s[1:]
 		}
-		if rest, ok = strings.CutPrefix(rest, ":"); !ok || len(s) == 0 {
+		if len(s) == 0 {
 			break
 		}
-		if rest, ok = s[0].read(rest, v.Field(s[0].field)); !ok {
+		if rest, ok = s[0].read(rest[len(s[0].key):], v.Field(s[0].field)); !ok || rest == "" {
 			break
 		}
-		if after, end := strings.CutPrefix(rest, "}"); end {
-			return after, true
+		if rest[0] == '}' {
+			return rest[1:], true
 		}
 		s = s[1:]
 		rest, ok = strings.CutPrefix(rest, ",")
@@ -111,16 +107,19 @@ func plainString(text string) (value, rest string, ok bool) {
 	if text == "" || text[0] != '"' {
 		return "", "", false
 	}
-	value, rest, ok = strings.Cut(text[1:], `"`)
 	bits := byte(0)
-	for i := range len(value) {
-		c := value[i]
-		if c < ' ' || c == '\\' {
+	for i := 1; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			value = text[1:i]
+			return value, text[i+1:], bits < utf8.RuneSelf || utf8.ValidString(value)
+		case c < ' ' || c == '\\':
 			return "", "", false
+		default:
+			bits |= c
 		}
-		bits |= c
 	}
-	return value, rest, ok && (bits < utf8.RuneSelf || utf8.ValidString(value))
+	return "", "", false
 }
 
 // DecodeMeta reads the meta of an event. It fails with what is wrong with the
