@@ -17,8 +17,8 @@ const pageKey = "page"
 // turn in its context.
 type batches struct{}
 
-// SelectQuery is the statement that begins a turn. What follows it is read by
-// the turn.
+// SelectQuery is what a turn asks first. It reads the batch from there by
+// itself.
 func (batches) SelectQuery(p wsql.SelectQueryParams) (wsql.Query, error) {
 	return p.OffsetsAdapter.NextOffsetQuery(wsql.NextOffsetQueryParams{Topic: p.Topic, ConsumerGroup: p.ConsumerGroup})
 }

@@ -18,8 +18,7 @@ import (
 type Feed struct {
 	// Pool is where turns are taken, by sessions that begin with
 	// eventlog.ReaderSession. Each consumer holds one connection during its
-	// turn, so it must have room for as many and one more, for what is read
-	// ahead; a consumer that has far to go is quicker with one of its own.
+	// turn, so it must have room for as many and one more.
 	Pool *pgxpool.Pool
 	// Direct is how to reach the server itself, for LISTEN, when Pool goes
 	// through a pooler of transactions; nil: as Pool does.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	wsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"tenure/internal/events"
@@ -14,6 +13,9 @@ import (
 
 // errMoved says that the offset was not where the turn began.
 var errMoved = errors.New("the offset is not where it was: it was moved without the lock")
+
+// lockConsumer takes the consumer's lock.
+const lockConsumer = `select from feed_consumers where name = $1 for update`
 
 // newestOffset is found at the end of the primary key. What was pruned lies
 // before it, so a snapshot that keeps the dead rows does not slow it down.
@@ -38,7 +40,7 @@ func (offsets) AckMessageQuery(p wsql.AckMessageQueryParams) (wsql.Query, error)
 	}
 	to := page.batch.Through
 	return wsql.Query{Query: moveOffset, Args: []any{
-		p.ConsumerGroup, int64(to.Position), uuid.UUID(to.Log), to.Event, page.former,
+		p.ConsumerGroup, int64(to.Position), [16]byte(to.Log), [16]byte(to.Event), page.former,
 	}}, nil
 }
 
@@ -47,12 +49,9 @@ func (offsets) ConsumedMessageQuery(wsql.ConsumedMessageQueryParams) (wsql.Query
 	return wsql.Query{}, nil
 }
 
-// NextOffsetQuery takes the consumer's lock.
+// NextOffsetQuery finds the newest offset.
 func (offsets) NextOffsetQuery(p wsql.NextOffsetQueryParams) (wsql.Query, error) {
-	return wsql.Query{
-		Query: `select name from feed_consumers where name = $1 for update`,
-		Args:  []any{p.ConsumerGroup},
-	}, nil
+	return wsql.Query{Query: newestOffset, Args: []any{p.ConsumerGroup}}, nil
 }
 
 // SchemaInitializingQueries are none: migrations make the tables.
@@ -73,7 +72,7 @@ func insertConsumer(ctx context.Context, tx pgx.Tx, name string) (isNew bool, er
 
 func insertOffset(ctx context.Context, tx pgx.Tx, consumer string, m events.Mark) error {
 	_, err := tx.Exec(ctx, `insert into feed_offsets (consumer, position, log_id, event_id) values ($1, $2, $3, $4)`,
-		consumer, int64(m.Position), uuid.UUID(m.Log), m.Event)
+		consumer, int64(m.Position), [16]byte(m.Log), [16]byte(m.Event))
 	return err
 }
 

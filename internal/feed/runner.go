@@ -43,7 +43,6 @@ func (r *runner) run(running, work context.Context) error {
 	defer close(r.done)
 	p := newPace(running, r)
 	ts := &turns{runner: r, running: running, pace: p}
-	defer ts.forget()
 	subscriber, err := ts.subscriber()
 	if err != nil {
 		return r.failed(err)

@@ -8,7 +8,9 @@ import (
 
 	wsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"tenure/internal/eventlog"
 	"tenure/internal/events"
 )
 
@@ -16,9 +18,12 @@ const (
 	// patience is how long the end of a turn may take, which is not cut off
 	// when the feed is to stop.
 	patience = 15 * time.Second
-	// hang is longer than the server lets any statement of a turn take: after
+	// hang is longer than the server lets the beginning of a turn take: after
 	// that the server is not there any more.
-	hang = 45 * time.Second
+	hang = 90 * time.Second
+	// short is a batch that no limit can have cut: so many events of the
+	// largest size fill no page. Where it ends the log ended when it was read.
+	short = 16
 )
 
 // errUnhandled says that a message never reached its consumer.
@@ -28,26 +33,59 @@ var errUnhandled = errors.New("the batch was not handled")
 // once or leaves no trace.
 type turn struct {
 	*turns
-	tx     pgx.Tx
+	conn   *pgxpool.Conn
+	tx     pgx.Tx // nil until it is open
 	page   page
 	failed error // what the consumer said of the batch; errUnhandled until it did
 	moved  bool  // the offset is where the batch ends, once this is committed
 }
 
-// QueryContext takes the lock, which is what lock and args say, and reads the
-// batch. It gives one row, or none when nothing is new. Until then nobody has
-// seen anything of the turn, so it is given up when the feed is to stop.
-func (t *turn) QueryContext(_ context.Context, lock string, args ...any) (wsql.Rows, error) {
-	from, former, err := t.place(t.running, lock, args...)
-	if err != nil {
+// QueryContext opens the turn, asks for the newest offset by the statement that
+// batches gave, and reads the batch from there. It gives one row, or none when
+// nothing is new. Until then nobody has seen anything of the turn, so it is
+// given up when the feed is to stop.
+func (t *turn) QueryContext(_ context.Context, newest string, args ...any) (wsql.Rows, error) {
+	ctx, cancel := context.WithTimeout(t.running, hang)
+	defer cancel()
+	o := &opening{Conn: t.conn, lock: lockConsumer, newest: newest, args: args}
+	var err error
+	if t.page, err = t.next(ctx, o); err != nil {
 		return nil, t.pace.note(err)
 	}
-	b, err := t.read(t.running, from)
-	if err != nil {
-		return nil, t.pace.note(err)
-	}
-	t.page = page{former: former, batch: b}
+	b := t.page.batch
+	t.pace.atEnd = b.Through.Position-b.From.Position < short
 	return &rows{page: &t.page, more: b.Through.Position > b.From.Position}, nil
+}
+
+// next opens the turn and reads the page that it is about. It sends along the
+// question for the page where the last turn ended. Unless the place is found to
+// be another one, under the lock, that saves asking once more.
+func (t *turn) next(ctx context.Context, o *opening) (page, error) {
+	expected := t.expected
+	t.expected = nil
+	b, unread := t.read(ctx, o, expected)
+	t.tx = o.tx
+	if o.err != nil {
+		t.registered = !errors.Is(o.err, errUnregistered)
+		return page{}, o.err
+	}
+	from, former, err := t.place(ctx, o.offset)
+	if err != nil {
+		return page{}, err
+	}
+	if expected == nil || *expected != from {
+		b, unread = t.read(ctx, t.tx, &from)
+	}
+	return page{former, b}, unread
+}
+
+// read reads the batch after from. Nil asks for none, and sends nothing but
+// what q sends by itself.
+func (t *turn) read(ctx context.Context, q eventlog.Querier, from *events.Mark) (events.Batch, error) {
+	if from == nil {
+		return events.Batch{}, q.SendBatch(ctx, &pgx.Batch{}).Close()
+	}
+	return eventlog.ReadBatch(ctx, q, *from, eventlog.Filter{Types: t.consumer.Types})
 }
 
 // ExecContext moves the offset, by the statement that offsets gave. It fails
@@ -81,21 +119,26 @@ func (t *turn) Commit() error {
 	if !t.moved {
 		return t.Rollback()
 	}
+	defer t.conn.Release()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	err := t.tx.Commit(ctx)
-	if err != nil {
+	if err := t.tx.Commit(ctx); err != nil {
 		// It may be durable all the same. The next turn finds out, since it
 		// begins where the table says.
 		t.health.uncommitted()
 		return t.pace.note(fmt.Errorf("commit: %w", err))
 	}
+	t.expected = &t.page.batch.Through
 	return nil
 }
 
 // Rollback ends the turn without a trace. If that fails, so has the connection,
 // and the server rolls back by itself.
 func (t *turn) Rollback() error {
+	defer t.conn.Release()
+	if t.tx == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := t.tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
@@ -103,34 +146,3 @@ func (t *turn) Rollback() error {
 	}
 	return nil
 }
-
-// page is the row that Watermill is given.
-type page struct {
-	former *int64 // the newest offset in the table; nil: none
-	batch  events.Batch
-}
-
-// rows is a result of one page or none: Watermill's Rows.
-type rows struct {
-	page *page
-	more bool
-}
-
-// Next tells whether there is a row that was not read yet.
-func (r *rows) Next() bool {
-	more := r.more
-	r.more = false
-	return more
-}
-
-// Scan hands over the page itself; nothing is copied.
-func (r *rows) Scan(into ...any) error {
-	if to, ok := into[0].(**page); ok && len(into) == 1 {
-		*to = r.page
-		return nil
-	}
-	return errors.New("feed: a row of the log is scanned into one page")
-}
-
-// Close does nothing.
-func (r *rows) Close() error { return nil }

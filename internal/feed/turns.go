@@ -14,30 +14,29 @@ import (
 )
 
 // turns opens a consumer's turns, one after the other: Watermill's Beginner.
-// It remembers nothing of a turn that the next would rely on, because the next
-// turn of this consumer may be taken by another process.
+// It remembers nothing of a turn that the next would rely on, because another
+// process may have a turn of this consumer in between.
 type turns struct {
 	*runner
 	running    context.Context // ends when no further turn is to begin
 	pace       *pace
-	ahead      *ahead
+	expected   *events.Mark // where the next turn begins unless somebody else has one before
 	registered bool
 	count      int
 }
 
-// BeginTx opens a turn. At read committed each statement has a snapshot of its
-// own, so what is read after the lock was waited for is what the holder left.
+// BeginTx gives a turn that opens with its first question.
 func (ts *turns) BeginTx(context.Context, *sql.TxOptions) (wsql.Tx, error) {
 	ctx, cancel := context.WithTimeout(ts.running, hang)
 	defer cancel()
 	if err := ts.register(ctx); err != nil {
 		return nil, ts.pace.note(err)
 	}
-	tx, err := ts.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	conn, err := ts.pool.Acquire(ctx)
 	if err != nil {
-		return nil, ts.pace.note(fmt.Errorf("begin: %w", err))
+		return nil, ts.pace.note(fmt.Errorf("get a connection: %w", err))
 	}
-	return &turn{turns: ts, tx: tx, failed: errUnhandled}, nil
+	return &turn{turns: ts, conn: conn, failed: errUnhandled}, nil
 }
 
 // register makes a consumer that was never here a known one, at the place

@@ -3,62 +3,17 @@ package feed_test
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"tenure/internal/eventlog"
 	"tenure/internal/events"
-	"tenure/internal/testkit"
 )
 
-// hasReadAhead waits until a connection that is in no turn has read a page.
-func (w *world) hasReadAhead() {
-	w.t.Helper()
-	testkit.Eventually(w.t, "the next batch is read", func() bool {
-		return w.number(`select count(*) from pg_stat_activity where datname = current_database()
-			and application_name <> 'owner' and state = 'idle' and query like '%recorded_at, upto%'`) > 0
-	})
-}
-
-// The log may become another one between reading ahead and the turn, when a
-// standby takes over that did not have the newest events.
-func TestWhatWasReadAheadIsNotUsedWhenTheLogHasChanged(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	last := w.append(some(1400)...)
-	m, ids := &readModel{t: t}, []uuid.UUID{}
-	inHand, held := make(chan struct{}, 9), make(chan struct{})
-	release := sync.OnceFunc(func() { close(held) })
-	c := m.consumer("users")
-	c.Fold = func(ctx context.Context, b events.Batch) error {
-		inHand <- struct{}{}
-		<-held
-		for _, e := range b.Events {
-			ids = append(ids, e.ID)
-		}
-		return m.fold(ctx, b)
-	}
-	stop := w.run(w.feed(), c)
-	t.Cleanup(release)
-	<-inHand
-	w.hasReadAhead()
-	w.exec(`alter table event_log disable trigger user`)
-	w.exec(`update event_log set event_id = gen_random_uuid() where position > 700`)
-	release()
-	m.reaches(last)
-	if err := stop(); err != nil {
-		t.Error(err)
-	}
-	m.isComplete(last)
-	if got := w.at(1000).Event; ids[999] != got {
-		t.Errorf("at 1000 it saw event %s, the log has %s", ids[999], got)
-	}
-}
-
+// A turn asks for the page where the last one ended before it knows that it may
+// go on there.
 func TestTwoFeedsWithFarToGoTakeTurnsWithoutAGap(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -84,7 +39,6 @@ func TestABatchThatFailsIsNotPassedOverForTheNext(t *testing.T) {
 	c.Fold = func(ctx context.Context, b events.Batch) error {
 		if b.From.Position%1000 == 500 && !failed[b.From.Position] {
 			failed[b.From.Position] = true
-			w.hasReadAhead()
 			return errors.New("away")
 		}
 		return m.fold(ctx, b)
