@@ -26,13 +26,18 @@ func TestACallerWhoLeavesBeforeItIsSentHasDoneNothing(t *testing.T) {
 	if r := <-stays; r.err != nil || r.receipt.First != 2 {
 		t.Errorf("who stays: %+v, want position 2, after the plug", r)
 	}
-	if _, err := b.Append(ctx, created("ada")); !errors.Is(err, context.Canceled) || errors.Is(err, eventlog.ErrUnknownOutcome) {
+	if _, err := b.Append(unwatched{ctx}, created("ada")); !errors.Is(err, context.Canceled) || errors.Is(err, eventlog.ErrUnknownOutcome) {
 		t.Errorf("who had left before he came: %v", err)
 	}
 	if got := len(b.all(t)); got != 2 {
 		t.Errorf("%d events in the log, want 2", got)
 	}
 }
+
+// unwatched is a context that knows it has ended, and wakes nobody.
+type unwatched struct{ context.Context }
+
+func (unwatched) Done() <-chan struct{} { return nil }
 
 func TestACallerWhoLeavesAfterItIsSentStopsNobody(t *testing.T) {
 	t.Parallel()
