@@ -83,7 +83,7 @@ func TestAReadModelThatIsRestoredWhileTheFeedRunsIsFoldedAgain(t *testing.T) {
 	m.reaches(w.append(some(30)...))
 	testkit.Eventually(t, "the offset follows", func() bool { return w.offset("users") == 30 })
 	m.mu.Lock()
-	m.checkpoint, m.seen = w.at(7), m.seen[:7]
+	m.checkpoint, m.seen, m.restored = w.at(7), m.seen[:7], true
 	m.mu.Unlock()
 	last := w.append(some(3)...)
 	m.reaches(last)
