@@ -45,11 +45,9 @@ func (d Document[T]) stored() stored[T] {
 	if d.Body == nil {
 		return stored[T]{Key: d.Key, Position: d.Position}
 	}
-	s := stored[T]{Key: d.Key, Position: d.Position, Live: true, Owner: d.Tags.Owner, Body: d.Body}
-	for _, t := range d.Tags.Tenants {
-		if t != "" { // or a scope that forgot to name its tenant would see it
-			s.Tenants = append(s.Tenants, t)
-		}
+	s := stored[T]{
+		Key: d.Key, Position: d.Position, Live: true,
+		Tenants: d.Tags.Tenants, Owner: d.Tags.Owner, Body: d.Body,
 	}
 	s.Text, s.Search = folded(d.Texts)
 	return s

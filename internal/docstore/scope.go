@@ -31,6 +31,8 @@ func within(s authz.Scope) (bson.D, bool) {
 	}
 }
 
+// named leaves out the tenant without a name, which some document may carry by
+// mistake and nobody may ask for.
 func named(tenants []events.TenantID) []events.TenantID {
 	var all []events.TenantID
 	for _, t := range tenants {

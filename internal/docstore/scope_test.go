@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"tenure/internal/authz"
 	"tenure/internal/events"
@@ -73,6 +74,18 @@ func TestConditionsThatMatchNothing(t *testing.T) {
 		items, total, err := c.List(t.Context(), all(), Query{Where: []Condition{cond}, Order: order, Limit: 10})
 		if len(items) != 0 || total != 0 || err != nil {
 			t.Errorf("%s matches %v, %d, %v", name, items, total, err)
+		}
+	}
+}
+
+// The index gives the order that it happens to have; this is the one that is
+// promised.
+func TestAnOrderEndsWithTheKeyInItsOwnDirection(t *testing.T) {
+	t.Parallel()
+	for down, direction := range map[bool]int{false: 1, true: -1} {
+		want := bson.D{{Key: "body.name", Value: direction}, {Key: "_id", Value: direction}}
+		if diff := cmp.Diff(want, Order{By: Body("name"), Down: down}.sort()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
 }

@@ -147,6 +147,8 @@ func TestCheckpoint(t *testing.T) {
 	}
 	forked := at(5)
 	forked.Event[0]++
+	moved := at(5)
+	moved.Position = 4
 	elsewhere := at(5)
 	elsewhere.Log[0]++
 	for _, tt := range []struct {
@@ -161,6 +163,7 @@ func TestCheckpoint(t *testing.T) {
 		{"on", notes, at(3), at(5), true, 5},
 		{"from where it was before", notes, at(3), at(9), false, 5},
 		{"from another event", notes, forked, at(9), false, 5},
+		{"from another position", notes, moved, at(9), false, 5},
 		{"from another log", notes, elsewhere, at(9), false, 5},
 		{"another generation's", other, events.Mark{}, at(1), true, 5},
 	} {

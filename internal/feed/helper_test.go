@@ -3,8 +3,8 @@ package feed_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"slices"
 	"strconv"

@@ -54,7 +54,11 @@ func (t *turn) QueryContext(_ context.Context, newest string, args ...any) (wsql
 	}
 	b := t.page.batch
 	t.pace.atEnd = b.Through.Position-b.From.Position < short
-	return &rows{page: &t.page, more: b.Through.Position > b.From.Position}, nil
+	more := b.Through.Position > b.From.Position
+	if !more {
+		t.expected = &t.page.batch.From
+	}
+	return &rows{page: &t.page, more: more}, nil
 }
 
 // next opens the turn and reads the page that it is about. It sends along the

@@ -41,6 +41,28 @@ func TestAConsumerAtTheEndOfTheLogWaitsToBeTold(t *testing.T) {
 	}
 }
 
+// The one that waits is listed last, and the listener tells them in order: when
+// it has seen the event, the first was told too, in the middle of its turn.
+func TestWhatIsAnnouncedDuringATurnIsNotSleptThrough(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	busy, witness := &readModel{t: t}, &readModel{t: t}
+	var during atomic.Int64
+	c := busy.consumer("busy")
+	c.Fold = func(ctx context.Context, b events.Batch) error {
+		if during.Load() == 0 {
+			last := w.append(some(1)...)
+			during.Store(int64(last))
+			witness.reaches(last)
+		}
+		return busy.fold(ctx, b)
+	}
+	w.run(w.feed(), c, witness.consumer("witness")) // they poll once an hour
+	w.append(some(1)...)
+	busy.reaches(2)
+	busy.isComplete(2)
+}
+
 func TestALostAnnouncementCostsOnePoll(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

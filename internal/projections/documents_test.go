@@ -122,7 +122,7 @@ func TestThreeWritersEndAsOneInMongo(t *testing.T) {
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
 		n++
-		h, p := randomHistory(t, 12), named(journals, n)
+		h, p := contendedHistory(t, 12), named(journals, n)
 		failed := make([]error, 3)
 		actors := make([]*actor, 3)
 		for i := range actors {

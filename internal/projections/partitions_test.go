@@ -124,7 +124,7 @@ func TestThreeWritersEndAsOneInRedis(t *testing.T) {
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
 		n++
-		h, p := randomHistory(t, 20), named(journals, n)
+		h, p := contendedHistory(t, 20), named(journals, n)
 		failed := make([]error, 3)
 		actors := make([]*actor, 3)
 		for i := range actors {

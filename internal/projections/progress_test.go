@@ -94,15 +94,19 @@ func (w *town) feed(t *testing.T, all ...Consumer) {
 	}
 }
 
+// answer is what a waiter was told, and whether that was before he gave up.
+type answer struct{ visible, inTime bool }
+
 // waits waits in the background, for at most ten seconds.
-func (w *town) waits(t *testing.T, p *Progress, position events.Position, types ...string) (answer <-chan bool) {
+func (w *town) waits(t *testing.T, p *Progress, position events.Position, types ...string) <-chan answer {
 	t.Helper()
-	told := make(chan bool, 1)
+	told := make(chan answer, 1)
 	before := p.waiters()
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		told <- p.Wait(ctx, w.log, position, types)
+		visible := p.Wait(ctx, w.log, position, types)
+		told <- answer{visible, ctx.Err() == nil}
 	}()
 	testkit.Eventually(t, "it waits, or has its answer", func() bool { return p.waiters() > before || len(told) > 0 })
 	return told
@@ -128,8 +132,8 @@ func TestAWaiterIsWokenByAnAnnouncement(t *testing.T) {
 		t.Error("it is told before authentication has the event too")
 	}
 	w.feed(t, all[3])
-	if !<-told {
-		t.Error("it was told that the event is not visible")
+	if got := <-told; got != (answer{true, true}) {
+		t.Errorf("told %+v, want that the event is visible", got)
 	}
 	// Nobody waits for who does not fold it.
 	if !p.Wait(soon(t), w.log, w.head(), []string{"user.renamed"}) {
@@ -178,8 +182,8 @@ func TestALostAnnouncementCostsABeat(t *testing.T) {
 		w.rename()
 		told := w.waits(t, p, w.head(), "user.renamed")
 		w.feed(t, projector.Consumers()...)
-		if !<-told {
-			t.Error("it was told that the event is not visible")
+		if got := <-told; got != (answer{true, true}) {
+			t.Errorf("told %+v, want that the event is visible", got)
 		}
 	}
 }
@@ -192,8 +196,8 @@ func TestAProjectorThatIsGoneIsWaitedForOnce(t *testing.T) {
 	w.knows(t, p)
 	stop()
 	w.rename()
-	if <-w.waits(t, p, w.head(), "user.renamed") {
-		t.Error("the event is visible, and nobody folded it")
+	if got := <-w.waits(t, p, w.head(), "user.renamed"); got != (answer{false, true}) {
+		t.Errorf("told %+v, want at once that nobody folds it", got)
 	}
 	// From now on it is known, so nobody else pays.
 	ctx := soon(t)
@@ -219,8 +223,8 @@ func TestWhatFailsIsNotWaitedFor(t *testing.T) {
 	w.rename()
 	told := w.waits(t, p, w.head(), "user.renamed")
 	projector.builds[0].note(w.batch(w.head()-1, w.head(), nil), errors.New("it cannot go on"))
-	if <-told {
-		t.Error("the event is visible, and its projector failed")
+	if got := <-told; got != (answer{false, true}) {
+		t.Errorf("told %+v, want at once that its projector failed", got)
 	}
 	status := p.Status(t.Context(), func(_ context.Context, at events.Mark) (Lag, error) {
 		return Lag{Events: int64(w.head() - at.Position)}, nil
@@ -259,8 +263,8 @@ func TestABrokenChannelIsConnectedAgain(t *testing.T) {
 		w.rename()
 		told := w.waits(t, p, w.head(), "user.renamed")
 		w.feed(t, projector.Consumers()...)
-		if !<-told {
-			t.Error("it was told that the event is not visible")
+		if got := <-told; got != (answer{true, true}) {
+			t.Errorf("told %+v, want that the event is visible", got)
 		}
 		testkit.Eventually(t, "it hears again", func() bool {
 			p.mu.Lock()
@@ -280,8 +284,8 @@ func TestAStoreThatIsGoneIsNotWaitedFor(t *testing.T) {
 	w.knows(t, p)
 	close(down)
 	w.rename()
-	if <-w.waits(t, p, w.head(), "user.renamed") {
-		t.Error("the event is visible in a store that is gone")
+	if got := <-w.waits(t, p, w.head(), "user.renamed"); got != (answer{false, true}) {
+		t.Errorf("told %+v, want at once that the store is gone", got)
 	}
 }
 
@@ -294,22 +298,21 @@ func TestWaitersAreBounded(t *testing.T) {
 	running(t, p.Run)
 	w.knows(t, p)
 	ctx, cancel := context.WithCancel(t.Context())
-	var told []<-chan bool
+	told := make(chan bool, 2)
 	for range 2 {
-		answer := make(chan bool, 1)
-		go func() { answer <- p.Wait(ctx, w.log, w.head()+1, nil) }()
-		told = append(told, answer)
+		go func() { told <- p.Wait(ctx, w.log, w.head()+1, nil) }()
 	}
 	testkit.Eventually(t, "two wait", func() bool { return p.waiters() == 2 })
-	if p.Wait(soon(t), w.log, w.head()+1, nil) {
-		t.Error("what is not there is visible")
+	everything := func(*track) bool { return true }
+	if third, visible := p.enter(goal{w.log, w.head() + 1}, everything); third != nil || visible {
+		t.Error("a third one waits")
 	}
 	if !p.Wait(soon(t), w.log, w.head(), nil) {
 		t.Error("what is there needs no place to wait")
 	}
 	cancel()
-	for _, answer := range told {
-		if <-answer {
+	for range 2 {
+		if <-told {
 			t.Error("what is not there is visible")
 		}
 	}

@@ -48,6 +48,21 @@ func randomHistory(t *rapid.T, most int) *history {
 	return h
 }
 
+// contendedHistory draws a log that is all about two users, so that writers
+// who race do so over the same documents.
+func contendedHistory(t *rapid.T, most int) *history {
+	h := newHistory(1)
+	for range rapid.IntRange(2, most).Draw(t, "events") {
+		user := events.UserID(fmt.Sprint("u", rapid.IntRange(0, 1).Draw(t, "user")))
+		if rapid.IntRange(0, 5).Draw(t, "what") == 0 {
+			h.user(user, events.UserDeleted{User: user})
+		} else {
+			h.user(user, events.UserRenamed{User: user, Name: "again"})
+		}
+	}
+	return h
+}
+
 func randomRotation(t *rapid.T, h *history, key events.KeyID, user events.UserID) events.APIKeyRotated {
 	r := events.APIKeyRotated{Key: key, User: user, Hash: hash(key, len(h.recorded)), Previous: lastHash(h, key)}
 	if rapid.Bool().Draw(t, "grace") {
