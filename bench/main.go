@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"runtime/pprof"
 	"strings"
 	"syscall"
@@ -38,6 +39,9 @@ func main() {
 	flag.StringVar(&o.json, "json", ".local/bench.json", "where the results are written")
 	flag.StringVar(&o.profile, "profile", "", "where a profile of this process is written, for go tool pprof; none when empty")
 	flag.Parse()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // as the product's processes have it; the peers' rounds have it too
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
