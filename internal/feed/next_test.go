@@ -3,6 +3,7 @@ package feed_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -10,6 +11,8 @@ import (
 
 	"tenure/internal/eventlog"
 	"tenure/internal/events"
+	"tenure/internal/feed"
+	"tenure/internal/testkit"
 )
 
 // A turn asks for the page where the last one ended before it knows that it may
@@ -28,6 +31,35 @@ func TestTwoFeedsWithFarToGoTakeTurnsWithoutAGap(t *testing.T) {
 	m.reaches(last)
 	m.isComplete(last)
 	t.Logf("turns: %d and %d", turns[0].Load(), turns[1].Load())
+}
+
+// The page that was asked for along with the offset is not the one that the
+// offset says, and is not used.
+func TestATurnGoesOnWhereTheOffsetIsAndNotWhereItWas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var seen []events.Position
+	stop := w.run(w.feed(), feed.Consumer{
+		Name: "users", Start: feed.FromBeginning,
+		Fold: func(_ context.Context, b events.Batch) error {
+			for _, e := range b.Events {
+				seen = append(seen, e.Position)
+			}
+			return nil
+		},
+	})
+	w.append(some(10)...)
+	testkit.Eventually(t, "it is at the end", func() bool { return w.offset("users") == 10 })
+	to := w.at(4)
+	w.exec(`with gone as (delete from feed_offsets) insert into feed_offsets values ('users', 4, $1, $2)`, to.Log.String(), to.Event)
+	w.append(some(3)...)
+	testkit.Eventually(t, "it is at the end again", func() bool { return w.offset("users") == 13 })
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if want := []events.Position{5, 6, 7, 8, 9, 10, 11, 12, 13}; !slices.Equal(seen[10:], want) {
+		t.Errorf("after the offset went back to 4 it saw %v, want %v", seen[10:], want)
+	}
 }
 
 func TestABatchThatFailsIsNotPassedOverForTheNext(t *testing.T) {
