@@ -122,16 +122,16 @@ func TestThreeWritersEndAsOneInMongo(t *testing.T) {
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
 		n++
-		h, p := contendedHistory(t, 12), named(journals, n)
+		h, p := contendedHistory(t, 24), named(journals, n)
+		r := randomRace(t, h)
 		failed := make([]error, 3)
 		actors := make([]*actor, 3)
-		for i := range actors {
-			ends, repeat := cuts(t, h), rapid.Bool().Draw(t, "repeat")
+		for i, plan := range r.plans {
 			actors[i] = gates[i].start(func() {
-				failed[i] = foldAll(context.Background(), inMongo(p, stores[i]), h, ends, repeat)
+				failed[i] = foldAll(context.Background(), inMongo(p, stores[i]), h, plan.ends, plan.repeat)
 			})
 		}
-		interleave(t, actors...)
+		interleave(r.schedule, actors...)
 		if err := errors.Join(failed...); err != nil {
 			t.Fatal(err)
 		}

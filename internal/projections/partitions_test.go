@@ -124,23 +124,24 @@ func TestThreeWritersEndAsOneInRedis(t *testing.T) {
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
 		n++
-		h, p := contendedHistory(t, 20), named(journals, n)
+		h, p := contendedHistory(t, 24), named(journals, n)
+		plans := randomRace(t, h)
 		failed := make([]error, 3)
 		actors := make([]*actor, 3)
-		for i := range actors {
-			ends, repeat, beat := cuts(t, h), rapid.Bool().Draw(t, "repeat"), rapid.Bool().Draw(t, "beat")
+		for i, plan := range plans.plans {
 			actors[i] = gates[i].start(func() {
 				g := inRedis(p, stores[i], h.headOf)
-				for _, end := range ends {
-					failed[i] = errors.Join(failed[i], foldPartitions(context.Background(), g, h, []events.Position{end}, repeat))
-					if beat {
+				for _, end := range plan.ends {
+					failed[i] = errors.Join(failed[i],
+						foldPartitions(context.Background(), g, h, []events.Position{end}, plan.repeat))
+					if plan.beat {
 						_, err := g.beat(context.Background())
 						failed[i] = errors.Join(failed[i], err)
 					}
 				}
 			})
 		}
-		interleave(t, actors...)
+		interleave(plans.schedule, actors...)
 		if err := errors.Join(failed...); err != nil {
 			t.Fatal(err)
 		}

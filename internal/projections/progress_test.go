@@ -243,6 +243,12 @@ func TestWhatFailsIsNotWaitedFor(t *testing.T) {
 	// Another process folds it, and the failure is over for everybody.
 	w.projector(t)
 	ctx := soon(t)
+	testkit.Eventually(t, "who failed says so no more", func() bool {
+		b := projector.builds[0]
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.failed == ""
+	})
 	testkit.Eventually(t, "the failure is over", func() bool {
 		return p.Wait(ctx, w.log, w.head(), nil) && p.Status(ctx, noLag)[0].LastError == ""
 	})
@@ -330,7 +336,9 @@ func TestNothingRunsOnAfterTheEnd(t *testing.T) {
 	w.knows(t, p)
 	stopProgress()
 	stop()
-	goleak.VerifyNone(t, before)
+	// The driver asks its server how it is, now and then, as long as it is open.
+	heartbeat := goleak.IgnoreAnyFunction("go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*contextDoneListener).Listen")
+	goleak.VerifyNone(t, before, heartbeat)
 }
 
 // Announcements of two projectors cross each other; one of them is behind.

@@ -96,6 +96,29 @@ func lastHash(h *history, key events.KeyID) events.KeyHash {
 	return hash(key, -1)
 }
 
+// plan is how a writer goes about a log.
+type plan struct {
+	ends   []events.Position // of its batches
+	repeat bool              // it begins each batch further back than it needs to
+	beat   bool              // it beats after each batch
+}
+
+// race is what three writers do, and in which order.
+type race struct {
+	plans    [3]plan
+	schedule uint64
+}
+
+// randomRace draws a race before anybody starts, so that a draw that fails
+// leaves nobody on the way.
+func randomRace(t *rapid.T, h *history) race {
+	r := race{schedule: rapid.Uint64().Draw(t, "schedule")}
+	for i := range r.plans {
+		r.plans[i] = plan{cuts(t, h), rapid.Bool().Draw(t, "repeat"), rapid.Bool().Draw(t, "beat")}
+	}
+	return r
+}
+
 // cuts draws where a log is cut into batches: the end of each, the last one at
 // the head.
 func cuts(t *rapid.T, h *history) []events.Position {
