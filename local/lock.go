@@ -37,7 +37,8 @@ func lockDir(dir string) (*os.File, error) {
 }
 
 // take waits for the guard of a stack that was killed a moment ago. It does
-// not wait for one that runs.
+// not wait for one that runs, which a lock that blocks would do: so it asks
+// again and again.
 func take(lock *os.File, dir string) error {
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {

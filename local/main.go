@@ -94,7 +94,8 @@ func untilTold() (context.Context, context.CancelFunc) {
 }
 
 // untilOrphaned ends also when our parent does: make, when it is killed, takes
-// nothing with it.
+// nothing with it. Not every system tells a process that it was orphaned, so it
+// looks.
 func untilOrphaned(ctx context.Context) context.Context {
 	parent := os.Getppid()
 	ctx, cancel := context.WithCancel(ctx)

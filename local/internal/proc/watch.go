@@ -65,7 +65,8 @@ func end(held map[int]syscall.Signal) {
 	gone(held, 5*time.Second)
 }
 
-// gone waits until no group in held has a member left.
+// gone waits until no group in held has a member left. They are no children of
+// ours, so nobody tells when they end, and they are asked again and again.
 func gone(held map[int]syscall.Signal, limit time.Duration) bool {
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		left := 0
