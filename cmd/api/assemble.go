@@ -81,6 +81,7 @@ func (p *parts) handler(r *boot.Running, s boot.API) (http.Handler, error) {
 			Appender: p.appender, Reader: p.writer, Digest: secrets.Digests, Reload: who.Reload, Now: time.Now, NewID: newID,
 		},
 		Users:       &projections.UserQueries{Mongo: p.mongo},
+		Memberships: &projections.MembershipQueries{Mongo: p.mongo},
 		Suppliers:   &projections.SupplierQueries{Mongo: p.mongo},
 		Keys:        &projections.APIKeyQueries{Mongo: p.mongo},
 		Log:         p.reader,

@@ -73,7 +73,7 @@ func awaitKey(ctx context.Context, i *identity.Identity, plain string) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		_, err := i.ByKey(limited, plain)
+		_, err := i.ByKey(limited, plain, "")
 		if err == nil {
 			return nil
 		}

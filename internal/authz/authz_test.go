@@ -54,7 +54,7 @@ func TestWhoIsNobody(t *testing.T) {
 			}
 		}
 		for what, s := range map[string]authz.Scope{
-			"users": p.UserScope(""), "himself": p.SelfScope(), "suppliers": p.SupplierScope(""), "keys": p.KeyScope(), "the log": p.LogScope(""),
+			"users": p.UserScope(), "himself": p.SelfScope(), "suppliers": p.SupplierScope(), "keys": p.KeyScope(), "the log": p.LogScope(),
 		} {
 			if s.Everything() || len(s.Tenants()) > 0 || s.Owner() != "" || s.Sees(authz.Tags{}) {
 				t.Errorf("%s sees %s", name, what)
@@ -66,7 +66,7 @@ func TestWhoIsNobody(t *testing.T) {
 func permissions() []authz.Permission {
 	return []authz.Permission{
 		authz.ReadUsers, authz.CreateUsers, authz.ChangeUsers, authz.DisableUsers, authz.DeleteUsers, authz.ReadSuppliers,
-		authz.CreateSuppliers, authz.ChangeSuppliers, authz.ManageOwnKeys, authz.ReadLog, authz.ReadOperations,
+		authz.ReadMemberships, authz.ManageMemberships, authz.CreateSuppliers, authz.ChangeSuppliers, authz.ManageOwnKeys, authz.ReadLog, authz.ReadOperations,
 	}
 }
 
@@ -94,17 +94,17 @@ func TestWhoMayWhat(t *testing.T) {
 		"a viewer":      {viewer, []authz.Permission{authz.ManageOwnKeys}, "role_denied"},
 		"a key narrowed to suppliers": {
 			narrowed(func(k *authz.KeyFacts) { k.Capabilities = &some }),
-			[]authz.Permission{authz.ReadUsers, authz.ReadSuppliers, authz.CreateSuppliers, authz.ChangeSuppliers, authz.ReadLog, authz.ReadOperations},
+			[]authz.Permission{authz.ReadUsers, authz.ReadMemberships, authz.ReadSuppliers, authz.CreateSuppliers, authz.ChangeSuppliers, authz.ReadLog, authz.ReadOperations},
 			"",
 		},
 		"a key narrowed to nothing": {
 			narrowed(func(k *authz.KeyFacts) { k.Capabilities = &none }),
-			[]authz.Permission{authz.ReadUsers, authz.ReadSuppliers, authz.ReadLog, authz.ReadOperations},
+			[]authz.Permission{authz.ReadUsers, authz.ReadMemberships, authz.ReadSuppliers, authz.ReadLog, authz.ReadOperations},
 			"",
 		},
 		"a key narrowed to a tenant": {
 			narrowed(func(k *authz.KeyFacts) { k.Tenants = &tenants }),
-			[]authz.Permission{authz.ReadUsers, authz.CreateUsers, authz.ChangeUsers, authz.DisableUsers, authz.ReadSuppliers, authz.ReadLog},
+			[]authz.Permission{authz.ReadUsers, authz.CreateUsers, authz.ChangeUsers, authz.DisableUsers, authz.ReadMemberships, authz.ManageMemberships, authz.ReadSuppliers, authz.ReadLog},
 			"",
 		},
 	} {
@@ -132,21 +132,21 @@ func TestWhoMayWhat(t *testing.T) {
 
 func TestWhatIsOnesOwnIsNobodyElses(t *testing.T) {
 	t.Parallel()
-	if err := super().AllowOn(authz.ManageOwnKeys, events.Platform, "ada"); err == nil {
+	if err := super().AllowOn(authz.ManageOwnKeys, "ada"); err == nil {
 		t.Error("a super_admin manages another's keys")
 	}
-	if err := super().AllowOn(authz.ManageOwnKeys, events.Platform, "root"); err != nil {
+	if err := super().AllowOn(authz.ManageOwnKeys, "root"); err != nil {
 		t.Errorf("his own: %v", err)
 	}
-	if err := authz.System("test").AllowOn(authz.ManageOwnKeys, events.Platform, "ada"); err != nil {
+	if err := authz.System("test").AllowOn(authz.ManageOwnKeys, "ada"); err != nil {
 		t.Errorf("the system: %v", err)
 	}
 	tenants := []events.TenantID{"s"}
 	p := narrowed(func(k *authz.KeyFacts) { k.Tenants = &tenants })
-	if err := p.AllowOn(authz.ChangeUsers, "s", "ada"); err != nil {
+	if _, err := p.At("s").Allow(authz.ChangeUsers); err != nil {
 		t.Errorf("a key within its tenant: %v", err)
 	}
-	if err := p.AllowOn(authz.ChangeUsers, "other", "ada"); !fault.Is(err, "tenant_denied") {
+	if _, err := p.At("other").Allow(authz.ChangeUsers); !fault.Is(err, "tenant_denied") {
 		t.Errorf("a key beyond its tenant: %v", err)
 	}
 }
@@ -163,15 +163,15 @@ func TestWhatAScopeSees(t *testing.T) {
 		sees  []authz.Tags
 		not   []authz.Tags
 	}{
-		"a super_admin":              {super().UserScope(""), []authz.Tags{mine, theirs, here, there, {}}, nil},
-		"a super_admin, in a tenant": {super().UserScope("s"), []authz.Tags{here}, []authz.Tags{mine, theirs, there, {}}},
+		"a super_admin":              {super().UserScope(), []authz.Tags{mine, theirs, here, there, {}}, nil},
+		"a super_admin, in a tenant": {super().At("s").UserScope(), []authz.Tags{here}, []authz.Tags{mine, theirs, there, {}}},
 		"a super_admin's keys":       {super().KeyScope(), []authz.Tags{{Owner: "root"}}, []authz.Tags{mine, here, {}}},
-		"a key within its tenants":   {limited.UserScope(""), []authz.Tags{here}, []authz.Tags{mine, there, {}}},
-		"a key beyond its tenants":   {limited.UserScope("t"), nil, []authz.Tags{mine, here, there, {}}},
-		"a key within no name":       {narrowed(func(k *authz.KeyFacts) { k.Tenants = &[]events.TenantID{""} }).UserScope(""), nil, []authz.Tags{{Tenants: []events.TenantID{""}}}},
-		"a viewer":                   {viewer.UserScope(""), []authz.Tags{mine}, []authz.Tags{theirs, here, there, {}}},
-		"a viewer's suppliers":       {viewer.SupplierScope(""), nil, []authz.Tags{mine, here, {}}},
-		"a viewer's log":             {viewer.LogScope(""), nil, []authz.Tags{mine, here, {}}},
+		"a key within its tenants":   {limited.UserScope(), []authz.Tags{here}, []authz.Tags{mine, there, {}}},
+		"a key beyond its tenants":   {limited.At("t").UserScope(), nil, []authz.Tags{mine, here, there, {}}},
+		"a key within no name":       {narrowed(func(k *authz.KeyFacts) { k.Tenants = &[]events.TenantID{""} }).UserScope(), nil, []authz.Tags{{Tenants: []events.TenantID{""}}}},
+		"a viewer":                   {viewer.UserScope(), []authz.Tags{mine}, []authz.Tags{theirs, here, there, {}}},
+		"a viewer's suppliers":       {viewer.SupplierScope(), nil, []authz.Tags{mine, here, {}}},
+		"a viewer's log":             {viewer.LogScope(), nil, []authz.Tags{mine, here, {}}},
 		"the zero scope":             {authz.Scope{}, nil, []authz.Tags{mine, theirs, here, there, {}, {Tenants: []events.TenantID{""}}}},
 		"the system's":               {authz.SystemScope("test"), []authz.Tags{mine, here, {}}, nil},
 		"the system's, no reason":    {authz.SystemScope(""), nil, []authz.Tags{mine, here, {}}},

@@ -45,18 +45,23 @@ func (s Scope) Sees(t Tags) bool {
 	return false
 }
 
-// UserScope is which users p may see within a tenant: a super_admin all of
-// them, everybody himself. An empty tenant sets no limit.
-func (p Principal) UserScope(within events.TenantID) Scope {
-	switch {
-	case !p.Known():
+// UserScope is which users p may see, and which of their memberships: who may
+// list them those of the active wholesaler, everybody else his own.
+func (p Principal) UserScope() Scope {
+	if !p.keyReaches(p.tenant) {
 		return Scope{}
-	case p.IsSuperAdmin():
-		return p.narrow(within)
-	default:
-		return p.SelfScope()
 	}
+	return p.scopeOf(ReadUsers, p.SelfScope())
 }
+
+// SupplierScope is which suppliers p may administer.
+func (p Principal) SupplierScope() Scope { return p.scopeOf(ReadSuppliers, Scope{}) }
+
+// LogScope is which events p may read in the log.
+func (p Principal) LogScope() Scope { return p.scopeOf(ReadLog, Scope{}) }
+
+// KeyScope is which API keys p may see: his own, also as a super_admin.
+func (p Principal) KeyScope() Scope { return p.SelfScope() }
 
 // SelfScope is p's own user and nobody else's.
 func (p Principal) SelfScope() Scope {
@@ -66,33 +71,39 @@ func (p Principal) SelfScope() Scope {
 	return Scope{owner: p.user.ID}
 }
 
-// SupplierScope is which suppliers p may see.
-func (p Principal) SupplierScope(within events.TenantID) Scope {
-	if !p.IsSuperAdmin() {
-		return Scope{}
-	}
-	return p.narrow(within)
-}
-
-// KeyScope is which API keys p may see: his own, also as a super_admin.
-func (p Principal) KeyScope() Scope { return p.SelfScope() }
-
-// LogScope is which events p may read in the log.
-func (p Principal) LogScope(within events.TenantID) Scope {
-	if !p.IsSuperAdmin() {
-		return Scope{}
-	}
-	return p.narrow(within)
-}
-
-// narrow is what one without limits sees within a tenant, through his key.
-func (p Principal) narrow(within events.TenantID) Scope {
+// MySupplierScope is the suppliers in which p has authority: the active
+// wholesaler alone when one is named. Whoever has it in all of them sees also
+// those that are not active, in which he has none; the caller leaves them out.
+func (p Principal) MySupplierScope() Scope {
 	switch {
-	case within != "" && p.keyReaches(within):
-		return Scope{tenants: []events.TenantID{within}}
-	case within != "":
+	case !p.Known() || !p.HasAuthority() && p.tenant != "":
 		return Scope{}
-	case p.key != nil && p.key.Tenants != nil:
+	case p.IsSuperAdmin() || p.isGlobal():
+		return p.narrow()
+	case p.tenant != "":
+		return Scope{tenants: []events.TenantID{p.tenant}}
+	default:
+		return Scope{tenants: p.suppliers()}
+	}
+}
+
+// scopeOf is what one sees who holds x, and otherwise what is left to him.
+func (p Principal) scopeOf(x Permission, otherwise Scope) Scope {
+	if _, err := p.Allow(x); err != nil {
+		return otherwise
+	}
+	return p.narrow()
+}
+
+// narrow is what one who may see all of it sees in the active wholesaler,
+// through his key.
+func (p Principal) narrow() Scope {
+	switch {
+	case p.tenant != "" && p.keyReaches(p.tenant):
+		return Scope{tenants: []events.TenantID{p.tenant}}
+	case p.tenant != "":
+		return Scope{}
+	case p.Confined():
 		return Scope{tenants: *p.key.Tenants}
 	default:
 		return Scope{everything: true}

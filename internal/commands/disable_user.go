@@ -65,24 +65,29 @@ func (h *Handler) ActivateUser(ctx context.Context, by authz.Principal, c Activa
 
 // standing carries out a command about whether a user may enter.
 func (h *Handler) standing(ctx context.Context, by authz.Principal, id events.UserID, decide func(authz.Principal, user, int) ([]events.Payload, error)) (Receipt, error) {
-	var u user
+	var x person
 	var others int
 	return h.record(ctx, by, change{
 		needs: authz.DisableUsers,
 		load: func(ctx context.Context, p *past) (err error) {
-			if u, err = loadUser(ctx, p, id); err != nil {
+			if x, err = loadPerson(ctx, p, id); err != nil {
 				return err
 			}
-			others, err = seeReign(ctx, p, u)
+			others, err = seeReign(ctx, p, x.user)
 			return err
 		},
-		over: func(*past) (events.TenantID, events.UserID) { return u.stream.Tenant, u.id },
+		over: func(by authz.Principal, _ *past) error {
+			if err := x.seenBy(by); err != nil {
+				return err
+			}
+			return x.ownedBy(by)
+		},
 		decide: func(by authz.Principal, _ *past) (decision, error) {
-			happened, err := decide(by, u, others)
+			happened, err := decide(by, x.user, others)
 			if err != nil || len(happened) == 0 {
 				return decision{}, err
 			}
-			return reigning(u, decision{writes: []write{{u.stream, happened}}}), nil
+			return reigning(x.user, decision{writes: []write{{x.stream, happened}}}), nil
 		},
 	})
 }

@@ -1,7 +1,9 @@
 package commands
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,6 +50,8 @@ func WithOrigin(ctx context.Context, o Origin) context.Context {
 // Receipt is the answer to a command that is durable.
 type Receipt struct {
 	Log events.LogID
+	// Stream is the one that the command is about.
+	Stream events.Stream
 	// Position is that of the last event, or of the newest event of the
 	// stream when there was nothing to change.
 	Position events.Position
@@ -59,6 +63,21 @@ type Receipt struct {
 	// History is the whole stream that the command is about, with what was
 	// appended: enough to answer without a read model.
 	History []events.Recorded
+
+	streams map[events.Stream][]events.Recorded
+}
+
+// Past is the history of all streams of these types that the command read or
+// wrote, with what was appended, in the order of the log.
+func (r Receipt) Past(types ...events.StreamType) []events.Recorded {
+	var all []events.Recorded
+	for s, history := range r.streams {
+		if slices.Contains(types, s.Type) {
+			all = append(all, history...)
+		}
+	}
+	slices.SortFunc(all, func(a, b events.Recorded) int { return cmp.Compare(a.Position, b.Position) })
+	return all
 }
 
 // Types names the types of what was appended.

@@ -427,7 +427,9 @@ func TestAKeyOfATenantMakesNoUserOfThePlatform(t *testing.T) {
 	for name, tenants := range map[string][]events.TenantID{"of none": {}, "of one": {"s"}} {
 		by := authz.Key(facts, authz.KeyFacts{User: root, Tenants: &tenants}, time.Now())
 		_, err := h.CreateUser(t.Context(), by, commands.CreateUser{ID: "x", Email: "x@y.z", Role: events.SuperAdmin})
-		wants(t, "a key "+name, err, "tenant_denied")
+		wants(t, "a super_admin by a key "+name, err, "super_admin_only")
+		_, err = h.CreateUser(t.Context(), by, commands.CreateUser{ID: "x", Email: "x@y.z"})
+		wants(t, "a viewer by a key "+name, err, "tenant_denied")
 	}
 }
 

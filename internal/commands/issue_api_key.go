@@ -56,7 +56,7 @@ func (h *Handler) IssueAPIKey(ctx context.Context, by authz.Principal, c IssueAP
 	return h.record(ctx, by, change{
 		needs: authz.ManageOwnKeys,
 		load:  func(ctx context.Context, p *past) error { return i.load(ctx, p) },
-		over:  func(*past) (events.TenantID, events.UserID) { return i.owner.stream.Tenant, c.Owner },
+		over:  func(by authz.Principal, _ *past) error { return by.AllowOn(authz.ManageOwnKeys, c.Owner) },
 		decide: func(by authz.Principal, p *past) (decision, error) {
 			if len(p.of(i.stream)) > 0 {
 				return decision{}, fault.New(fault.Conflict, "api_key_exists", "There is, or was, a key with this id.")
@@ -73,7 +73,8 @@ type issue struct {
 	stream  events.Stream
 	owner   user
 	keys    []apiKey
-	unknown bool // a supplier to narrow to does not exist
+	// suppliers are those to narrow to that there are, and whether they are active.
+	suppliers map[events.TenantID]bool
 }
 
 func (i *issue) load(ctx context.Context, p *past) error {
@@ -106,7 +107,12 @@ func (i *issue) loadSuppliers(ctx context.Context, p *past) error {
 	if err := p.read(ctx, streams...); err != nil {
 		return err
 	}
-	i.unknown = slices.ContainsFunc(streams, func(s events.Stream) bool { return !foldSupplier(p.of(s)).exists })
+	i.suppliers = make(map[events.TenantID]bool)
+	for _, s := range streams {
+		if one := foldSupplier(p.of(s)); one.exists {
+			i.suppliers[s.Tenant] = one.details.Active
+		}
+	}
 	return nil
 }
 
@@ -146,12 +152,12 @@ func (i *issue) check(by authz.Principal) error {
 		return fault.New(fault.Conflict, "user_disabled", "The user is disabled, so a key would open nothing.")
 	case c.ExpiresAt != nil && !c.ExpiresAt.After(i.now):
 		return fault.At("body.expires_at", "expired", "The expiry must be in the future.")
-	case c.Tenants != nil && !by.IsSuperAdmin() && len(*c.Tenants) > 0:
+	case !i.reached(by):
 		// Known or not: who has no authority in it is not told.
 		return fault.At("body.tenants", "not_held", "A key cannot be given a supplier that its owner has no authority in.")
 	case c.ExpiresAt != nil && c.ExpiresAt.Year() > 9999:
 		return fault.At("body.expires_at", "out_of_range", "The expiry must be before the year 10000.")
-	case i.unknown:
+	case c.Tenants != nil && slices.ContainsFunc(*c.Tenants, i.isUnknown):
 		return fault.At("body.tenants", "unknown_reference", "A supplier in this list is unknown.")
 	case !holdsAll(by, c.Capabilities):
 		return fault.At("body.capabilities", "not_held", "A key cannot be given a capability that its owner does not hold.")
@@ -159,6 +165,19 @@ func (i *issue) check(by authz.Principal) error {
 		return fault.New(fault.Conflict, "too_many_keys", fmt.Sprintf("A user has %d live keys at most.", MaxLiveKeys))
 	}
 	return nil
+}
+
+// reached tells whether the owner has authority in every supplier that the key
+// is narrowed to.
+func (i *issue) reached(by authz.Principal) bool {
+	return i.command.Tenants == nil || !slices.ContainsFunc(*i.command.Tenants, func(t events.TenantID) bool {
+		return !by.Reaches(t, i.suppliers[t])
+	})
+}
+
+func (i *issue) isUnknown(t events.TenantID) bool {
+	_, known := i.suppliers[t]
+	return !known
 }
 
 func holdsAll(by authz.Principal, capabilities *[]string) bool {

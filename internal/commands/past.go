@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"slices"
 
 	"tenure/internal/eventlog"
 	"tenure/internal/events"
@@ -99,7 +100,7 @@ func (p *past) unchanged(ctx context.Context) (Receipt, error) {
 		return Receipt{}, err
 	}
 	history := p.of(p.main())
-	r := Receipt{Log: head.Log, Version: p.version(p.main()), History: history}
+	r := Receipt{Log: head.Log, Stream: p.main(), Version: p.version(p.main()), History: history, streams: p.streams}
 	if n := len(history); n > 0 {
 		r.Position = history[n-1].Position
 	}
@@ -108,7 +109,10 @@ func (p *past) unchanged(ctx context.Context) (Receipt, error) {
 
 // receipt is what was appended, as it stands in the log now.
 func (p *past) receipt(c eventlog.Command, r eventlog.Receipt) Receipt {
-	out := Receipt{Log: r.Log, Position: r.Last, History: append([]events.Recorded(nil), p.of(p.main())...)}
+	out := Receipt{Log: r.Log, Stream: p.main(), Position: r.Last, streams: make(map[events.Stream][]events.Recorded, len(p.streams))}
+	for s, history := range p.streams {
+		out.streams[s] = slices.Clip(history) // what is appended to it stays ours
+	}
 	at := r.First
 	for _, w := range c.Writes {
 		for i, e := range w.Events {
@@ -117,12 +121,11 @@ func (p *past) receipt(c eventlog.Command, r eventlog.Receipt) Receipt {
 				Type: e.Payload.EventType(), Schema: events.Schema(e.Payload.EventType()), Payload: e.Payload, Meta: c.Meta, RecordedAt: r.RecordedAt,
 			}
 			out.Events = append(out.Events, recorded)
-			if w.Stream == p.main() {
-				out.History = append(out.History, recorded)
-			}
+			out.streams[w.Stream] = append(out.streams[w.Stream], recorded)
 			at++
 		}
 	}
+	out.History = out.streams[p.main()]
 	out.Version = events.Version(len(out.History))
 	return out
 }

@@ -29,9 +29,10 @@ type change struct {
 	// first. It fails with NotFound when there is no such thing. It is called
 	// anew for each attempt.
 	load func(ctx context.Context, p *past) error
-	// over is the tenant and the owner of what the command is about, as it was
-	// loaded; nil when only the general permission counts.
-	over func(p *past) (events.TenantID, events.UserID)
+	// over is the instance check: it refuses a caller who may not do this to
+	// what was loaded, with NotFound where he may not even see it; nil when only
+	// the general permission counts.
+	over func(by authz.Principal, p *past) error
 	// decide says what happens. It is pure, and judges by the authority that by
 	// has at this attempt.
 	decide func(by authz.Principal, p *past) (decision, error)
@@ -84,12 +85,11 @@ func (h *Handler) attempt(ctx context.Context, by authz.Principal, c change, att
 		return Receipt{}, err
 	}
 	p := &past{reader: h.Reader, attempt: attempt}
-	if err := load(ctx, c, p); err != nil {
+	if err := load(ctx, by, c, p); err != nil {
 		return Receipt{}, err
 	}
 	if c.over != nil {
-		tenant, owner := c.over(p)
-		if err := by.AllowOn(c.needs, tenant, owner); err != nil {
+		if err := c.over(by, p); err != nil {
 			return Receipt{}, err
 		}
 	}
@@ -107,10 +107,38 @@ func (h *Handler) attempt(ctx context.Context, by authz.Principal, c change, att
 // server has limits of its own; this one also acts when nothing comes back.
 const maxLoad = 5 * time.Second
 
-func load(ctx context.Context, c change, p *past) error {
+func load(ctx context.Context, by authz.Principal, c change, p *past) error {
 	ctx, cancel := context.WithTimeout(ctx, maxLoad)
 	defer cancel()
-	return c.load(ctx, p)
+	named, err := namedSupplier(ctx, by, c.needs, p)
+	if err != nil {
+		return err
+	}
+	if err := c.load(ctx, p); err != nil {
+		return err
+	}
+	for s, history := range named {
+		p.keep(s, history)
+	}
+	return nil
+}
+
+// namedSupplier reads the supplier that a super_admin names, who may name any:
+// one that there is not is told before anything is looked for in it. Whoever
+// else names one has authority in it, which says that it is there.
+func namedSupplier(ctx context.Context, by authz.Principal, needs authz.Permission, p *past) (map[events.Stream][]events.Recorded, error) {
+	if by.Tenant() == "" || !by.IsSuperAdmin() || needs.Own() {
+		return nil, nil
+	}
+	found := &past{reader: p.reader, attempt: p.attempt}
+	s := events.SupplierStream(by.Tenant())
+	if err := found.read(ctx, s); err != nil {
+		return nil, err
+	}
+	if !foldSupplier(found.of(s)).exists {
+		return nil, fault.At("header.tenant", "unknown_reference", "This supplier is unknown.")
+	}
+	return found.streams, nil
 }
 
 // append appends a decision, and with it states everything it rests on. If the
@@ -186,14 +214,13 @@ func (h *Handler) reload(ctx context.Context, by authz.Principal, moved *eventlo
 			return by, fmt.Errorf("commands: load authority again: %w", err)
 		}
 		if !fresh.Known() {
-			return by, fault.New(fault.Denied, "authority_lost", "The authority for this has ended.")
+			return by, authorityLost()
 		}
-		for _, f := range fresh.Facts() {
-			// The fact may have been the newer one: then what was read of
-			// its stream was old, and the next attempt reads it again.
-			if f.Stream == moved.Stream && f.Version >= moved.Actual {
-				return fresh, nil
-			}
+		// What it knows may have been the newer one: then what was read of the
+		// stream was old, and the next attempt reads it again. What it does not
+		// know any more has ended.
+		if now := fresh.VersionOf(moved.Stream); now >= moved.Actual || now == 0 {
+			return fresh, nil
 		}
 		if pause(within, wait) != nil {
 			return by, &fault.Fault{

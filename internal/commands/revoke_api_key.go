@@ -37,7 +37,7 @@ func (h *Handler) RevokeAPIKeyNamed(ctx context.Context, by authz.Principal, c R
 			keys, err = loadKeys(ctx, p, u.id)
 			return err
 		},
-		over: func(*past) (events.TenantID, events.UserID) { return u.stream.Tenant, c.Owner },
+		over: func(by authz.Principal, _ *past) error { return by.AllowOn(authz.ManageOwnKeys, c.Owner) },
 		decide: func(authz.Principal, *past) (decision, error) {
 			var d decision
 			for _, k := range keys {

@@ -67,12 +67,12 @@ func (h *Handler) overKey(ctx context.Context, by authz.Principal, id events.Key
 			if k, err = loadKey(ctx, p, id); err != nil {
 				return err
 			}
-			if by.AllowOn(authz.ManageOwnKeys, k.stream.Tenant, k.user) != nil {
+			if by.AllowOn(authz.ManageOwnKeys, k.user) != nil {
 				return keyNotFound()
 			}
 			return nil
 		},
-		over:   func(*past) (events.TenantID, events.UserID) { return k.stream.Tenant, k.user },
+		over:   func(by authz.Principal, _ *past) error { return by.AllowOn(authz.ManageOwnKeys, k.user) },
 		decide: func(authz.Principal, *past) (decision, error) { return decide(k) },
 	})
 }

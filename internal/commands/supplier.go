@@ -97,6 +97,10 @@ func (h *Handler) CreateSupplier(ctx context.Context, by authz.Principal, c Crea
 	})
 }
 
+func supplierNotFound() error {
+	return fault.New(fault.NotFound, "supplier_not_found", "Supplier not found")
+}
+
 // ChangeSupplier changes what is given of a supplier; nil leaves it as it is,
 // an empty text clears it, and an empty slug is derived from the name anew.
 type ChangeSupplier struct {
@@ -125,11 +129,16 @@ func (h *Handler) ChangeSupplier(ctx context.Context, by authz.Principal, c Chan
 				return err
 			}
 			if !foldSupplier(p.of(stream)).exists {
-				return fault.New(fault.NotFound, "supplier_not_found", "Supplier not found")
+				return supplierNotFound()
 			}
 			return nil
 		},
-		over: func(*past) (events.TenantID, events.UserID) { return c.ID, "" },
+		over: func(by authz.Principal, _ *past) error {
+			if !by.SupplierScope().Sees(authz.Tags{Tenants: []events.TenantID{c.ID}}) {
+				return supplierNotFound()
+			}
+			return nil
+		},
 		decide: func(_ authz.Principal, p *past) (decision, error) {
 			return changeSupplier(foldSupplier(p.of(stream)).details, stream, c), nil
 		},

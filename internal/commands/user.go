@@ -11,12 +11,14 @@ import (
 
 // user is what decisions know of a user.
 type user struct {
-	stream events.Stream
-	exists bool // and is not deleted
-	id     events.UserID
-	email  string
-	name   string
-	role   events.Role
+	stream      events.Stream
+	exists      bool // and is not deleted
+	id          events.UserID
+	email       string
+	supplier    events.TenantID // that made him; empty: none
+	name        string
+	role        events.Role
+	defaultRole events.Role // of memberships that name none; empty: role
 	authz.Standing
 	deleted bool
 }
@@ -35,12 +37,16 @@ func foldUser(past []events.Recorded) user {
 func (u user) apply(happened events.Payload) user {
 	switch p := happened.(type) {
 	case events.UserCreated:
-		u.exists, u.id, u.email, u.name, u.role = true, p.User, p.Email, p.Name, p.Role
+		u.exists, u.id, u.email, u.name, u.role, u.supplier = true, p.User, p.Email, p.Name, p.Role, p.Supplier
 		u.Standing = authz.Standing{Status: authz.Invited}
 	case events.UserRenamed:
 		u.name = p.Name
+	case events.UserEmailChanged:
+		u.email = p.Email
 	case events.UserRoleChanged:
 		u.role = p.Role
+	case events.UserDefaultRoleChanged:
+		u.defaultRole = p.Role
 	case events.UserActivated:
 		u.Standing = u.Activated()
 	case events.UserDisabled:

@@ -41,9 +41,9 @@ func TestTheStoreAsksWhatTheScopeSays(t *testing.T) {
 		return authz.Key(ada, authz.KeyFacts{User: "ada", Tenants: &tenants}, time.Time{})
 	}
 	for name, s := range map[string]authz.Scope{
-		"nothing": {}, "everything": all(), "acme": authz.User(ada).UserScope("acme"), "ada": authz.User(ada).SelfScope(),
-		"two tenants": key("acme", "zeta").UserScope(""), "no tenant": key().UserScope(""),
-		"a nameless tenant": key("").UserScope(""), "a star": key("*").UserScope(""), "true": key("true").UserScope(""),
+		"nothing": {}, "everything": all(), "acme": authz.User(ada).At("acme").UserScope(), "ada": authz.User(ada).SelfScope(),
+		"two tenants": key("acme", "zeta").UserScope(), "no tenant": key().UserScope(),
+		"a nameless tenant": key("").UserScope(), "a star": key("*").UserScope(), "true": key("true").UserScope(),
 	} {
 		want := make(map[Key]note)
 		for k, tag := range tags {

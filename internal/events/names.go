@@ -44,6 +44,9 @@ const (
 	SupplierStreams StreamType = "supplier"
 	UserStreams     StreamType = "user"
 	APIKeyStreams   StreamType = "api_key"
+
+	// MembershipStreams have one stream for each user and scope.
+	MembershipStreams StreamType = "membership"
 )
 
 // Stream names the history of one thing.

@@ -38,7 +38,14 @@ func examples() []Payload {
 		UserActivated{User: "u"},
 		UserDisabled{User: "u", Reason: "left"},
 		UserEnabled{User: "u", Reason: "came back"},
+		UserEmailChanged{User: "u", Email: "countess@example.com"},
+		UserDefaultRoleChanged{User: "u", Role: Reseller},
 		UserDeleted{User: "u"},
+		MembershipSet{User: "u", Supplier: "s", MembershipEntry: MembershipEntry{
+			Role: Agent, Capabilities: []string{"place_orders"}, ResellerScope: All, Resellers: []string{"c"}, AddressScope: List, Addresses: []string{"a"},
+			Limits: json.RawMessage(`{"orders":3}`), Flags: json.RawMessage(`{"beta":true}`), Metadata: json.RawMessage(`{"team":"north"}`),
+		}},
+		MembershipRemoved{User: "u", Supplier: "s"},
 		APIKeyIssued{
 			Key: "k", User: "u", Name: "laptop", Hash: "1.a", Prefix: "tnr_abcd", LastFour: "wxyz",
 			Capabilities: &capabilities, Tenants: &tenants, ExpiresAt: &at,

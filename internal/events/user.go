@@ -22,6 +22,19 @@ type UserRoleChanged struct {
 	Role Role   `json:"role"`
 }
 
+// UserEmailChanged records another address, under which he is known from now on.
+type UserEmailChanged struct {
+	User  UserID `json:"user_id"`
+	Email string `json:"email" personal:"true"`
+}
+
+// UserDefaultRoleChanged records the role that memberships get which name none.
+// Empty means that they get the user's own.
+type UserDefaultRoleChanged struct {
+	User UserID `json:"user_id"`
+	Role Role   `json:"role,omitempty"`
+}
+
 // UserActivated records that an invited user became active.
 type UserActivated struct {
 	User UserID `json:"user_id"`
@@ -52,6 +65,12 @@ func (UserRenamed) EventType() string { return "user.renamed" }
 
 // EventType is the permanent name of the event.
 func (UserRoleChanged) EventType() string { return "user.role_changed" }
+
+// EventType is the permanent name of the event.
+func (UserEmailChanged) EventType() string { return "user.email_changed" }
+
+// EventType is the permanent name of the event.
+func (UserDefaultRoleChanged) EventType() string { return "user.default_role_changed" }
 
 // EventType is the permanent name of the event.
 func (UserActivated) EventType() string { return "user.activated" }

@@ -27,21 +27,15 @@ func known() access {
 
 // may lets in who holds x, in the supplier that the request names.
 func may(x authz.Permission) access {
-	return access{check: func(c caller, _ func(string) string) error { return c.holds(x) }}
-}
-
-// own lets in who holds x over what is his own. Whose the thing is, the
-// command or the query finds out.
-func own(x authz.Permission) access {
 	return access{check: func(c caller, _ func(string) string) error {
 		_, err := c.Allow(x)
 		return err
 	}}
 }
 
-// selfOr lets in the user whose id the path names, and who holds x. Anybody
-// else may come to hold it only in some supplier, so what he lacks is that:
-// the supplier when he named none, and authority in it when he did.
+// selfOr lets in the user whose id the path names, and whoever has authority in
+// the supplier that the request names: what he may see there decides whether
+// he finds anybody.
 func selfOr(x authz.Permission) access {
 	return access{check: func(c caller, path func(string) string) error {
 		id, ok := canonicalUUID(path("id"))
@@ -49,22 +43,16 @@ func selfOr(x authz.Permission) access {
 		case ok && events.UserID(id) == c.UserID():
 			return nil
 		case c.IsSuperAdmin():
-			return c.holds(x)
-		case c.tenant == "":
-			return fault.New(fault.Malformed, "tenant_required", "This needs the tenant header.")
+			_, err := c.Allow(x)
+			return err
+		case c.Tenant() == "":
+			return authz.TenantRequired()
+		case !c.HasAuthority():
+			return authz.TenantDenied()
 		default:
-			return fault.New(fault.Denied, "tenant_denied", "You have no authority in this supplier.")
+			return nil
 		}
 	}}
-}
-
-// holds tells whether c holds x, and in the supplier he named if he named one.
-func (c caller) holds(x authz.Permission) error {
-	if c.tenant == "" {
-		_, err := c.Allow(x)
-		return err
-	}
-	return c.AllowOn(x, c.tenant, "")
 }
 
 // permit lets a caller through or says why not.

@@ -73,14 +73,14 @@ type myKeyBody struct {
 // routeKeys offers everybody his own API keys, and nobody another's.
 func (s *Server) routeKeys(a *api) {
 	mine := operations(s.Prefix, "me")
-	route(a, own(authz.ManageOwnKeys), mine("replace-my-api-key", http.MethodPost, "/me/api-key", "Replace the default key", http.StatusConflict), s.replaceMyKey)
-	route(a, own(authz.ManageOwnKeys), mine("revoke-my-api-key", http.MethodDelete, "/me/api-key", "End the default key", http.StatusNotFound), s.revokeMyKey)
+	route(a, may(authz.ManageOwnKeys), mine("replace-my-api-key", http.MethodPost, "/me/api-key", "Replace the default key", http.StatusConflict), s.replaceMyKey)
+	route(a, may(authz.ManageOwnKeys), mine("revoke-my-api-key", http.MethodDelete, "/me/api-key", "End the default key", http.StatusNotFound), s.revokeMyKey)
 	op := operations(s.Prefix, "api-keys")
-	route(a, own(authz.ManageOwnKeys), op("list-api-keys", http.MethodGet, "/api-keys", "List one's keys"), s.listKeys)
-	route(a, own(authz.ManageOwnKeys), created(op("issue-api-key", http.MethodPost, "/api-keys", "Get a key"), http.StatusConflict), s.issueKey)
-	route(a, own(authz.ManageOwnKeys), op("get-api-key", http.MethodGet, "/api-keys/{id}", "One key", http.StatusNotFound), s.getKey)
-	route(a, own(authz.ManageOwnKeys), op("revoke-api-key", http.MethodDelete, "/api-keys/{id}", "End a key", http.StatusNotFound), s.revokeKey)
-	route(a, own(authz.ManageOwnKeys), op("rotate-api-key", http.MethodPost, "/api-keys/{id}/rotate", "Replace what a key reads", http.StatusNotFound, http.StatusConflict), s.rotateKey)
+	route(a, may(authz.ManageOwnKeys), op("list-api-keys", http.MethodGet, "/api-keys", "List one's keys"), s.listKeys)
+	route(a, may(authz.ManageOwnKeys), created(op("issue-api-key", http.MethodPost, "/api-keys", "Get a key"), http.StatusConflict), s.issueKey)
+	route(a, may(authz.ManageOwnKeys), op("get-api-key", http.MethodGet, "/api-keys/{id}", "One key", http.StatusNotFound), s.getKey)
+	route(a, may(authz.ManageOwnKeys), op("revoke-api-key", http.MethodDelete, "/api-keys/{id}", "End a key", http.StatusNotFound), s.revokeKey)
+	route(a, may(authz.ManageOwnKeys), op("rotate-api-key", http.MethodPost, "/api-keys/{id}/rotate", "Replace what a key reads", http.StatusNotFound, http.StatusConflict), s.rotateKey)
 }
 
 func (s *Server) replaceMyKey(ctx context.Context, by caller, _ *nothing) (*answer[myKeyBody], error) {
@@ -165,11 +165,15 @@ func (in *keyCreateInput) command() (commands.IssueAPIKey, error) {
 	c := commands.IssueAPIKey{Name: b.Name}
 	var details []fault.Detail
 	if b.Capabilities.Set && !b.Capabilities.Null {
-		names, wrong := capabilitiesOf(b.Capabilities.Value)
+		names, wrong := capabilitiesOf("body.capabilities", b.Capabilities.Value)
 		details, c.Capabilities = append(details, wrong...), &names
 	}
 	if b.Tenants.Set && !b.Tenants.Null {
-		ids, wrong := tenantsOf(b.Tenants.Value)
+		given, wrong := idsIn("body.tenants", textsOf(b.Tenants.Value))
+		ids := make([]events.TenantID, len(given))
+		for i, id := range given {
+			ids[i] = events.TenantID(id)
+		}
 		details, c.Tenants = append(details, wrong...), &ids
 	}
 	if b.ExpiresAt.Set && !b.ExpiresAt.Null {
@@ -182,14 +186,14 @@ func (in *keyCreateInput) command() (commands.IssueAPIKey, error) {
 }
 
 // capabilitiesOf are the names in lower case, each once.
-func capabilitiesOf(given []string) ([]string, []fault.Detail) {
+func capabilitiesOf(where string, given []string) ([]string, []fault.Detail) {
 	names := []string{}
 	var details []fault.Detail
 	for i, name := range given {
 		name = strings.ToLower(name)
 		switch {
 		case name == "" || len(name) > 64 || strings.ContainsFunc(name, notInCapability):
-			details = append(details, fault.Detail{Location: "body.capabilities[" + strconv.Itoa(i) + "]", Message: "must be 1 to 64 of a-z, 0-9, _, ., : and -"})
+			details = append(details, fault.Detail{Location: where + "[" + strconv.Itoa(i) + "]", Message: "must be 1 to 64 of a-z, 0-9, _, ., : and -"})
 		case !slices.Contains(names, name):
 			names = append(names, name)
 		}
@@ -201,20 +205,12 @@ func notInCapability(c rune) bool {
 	return (notWord(c) || 'A' <= c && c <= 'Z') && c != '.' && c != ':'
 }
 
-// tenantsOf are the ids in their one form, each once.
-func tenantsOf(given []events.TenantID) ([]events.TenantID, []fault.Detail) {
-	ids := []events.TenantID{}
-	var details []fault.Detail
-	for i, id := range given {
-		canonical, ok := canonicalUUID(string(id))
-		switch {
-		case !ok:
-			details = append(details, fault.Detail{Location: "body.tenants[" + strconv.Itoa(i) + "]", Message: "must be a UUID"})
-		case !slices.Contains(ids, events.TenantID(canonical)):
-			ids = append(ids, events.TenantID(canonical))
-		}
+func textsOf[T ~string](list []T) []string {
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i] = string(v)
 	}
-	return ids, details
+	return texts
 }
 
 func secretOf(k identity.Key) commands.Secret {

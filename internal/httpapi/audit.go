@@ -121,7 +121,7 @@ func (s *Server) listEvents(ctx context.Context, by caller, in *auditInput) (*au
 // filterOf is what of the log a request asks for, within what its caller sees.
 func filterOf(by caller, in *auditInput) eventlog.Filter {
 	f := eventlog.Filter{
-		Tenants: tenantsIn(by.LogScope(by.tenant)), StreamType: events.StreamType(in.StreamType), StreamID: in.StreamID,
+		Tenants: tenantsIn(by.LogScope()), StreamType: events.StreamType(in.StreamType), StreamID: in.StreamID,
 		Actor: events.UserID(in.Actor), Raw: true,
 	}
 	if in.Type != "" {
@@ -144,7 +144,7 @@ func (s *Server) getEvent(ctx context.Context, by caller, in *auditEventInput) (
 	if err != nil {
 		return nil, orBeyond(err)
 	}
-	batch, err := eventlog.ReadBatch(ctx, s.Log, before, eventlog.Filter{Tenants: tenantsIn(by.LogScope(by.tenant)), Limit: 1, Raw: true})
+	batch, err := eventlog.ReadBatch(ctx, s.Log, before, eventlog.Filter{Tenants: tenantsIn(by.LogScope()), Limit: 1, Raw: true})
 	if err != nil {
 		return nil, err
 	}

@@ -79,28 +79,6 @@ type addressInfo struct {
 	ChannelCode   *string `json:"channel_code"`
 }
 
-type membershipDoc struct {
-	UserKey     string            `json:"user_key"`
-	DefaultRole *events.Role      `json:"default_role"`
-	Memberships []membershipEntry `json:"memberships"`
-	UpdatedAt   time.Time         `json:"updated_at"`
-	Version     events.Version    `json:"version"`
-}
-
-type membershipEntry struct {
-	ScopeType         string         `json:"scope_type" enum:"supplier,global"`
-	ScopeID           *string        `json:"scope_id"`
-	Role              events.Role    `json:"role"`
-	Capabilities      []string       `json:"capabilities"`
-	ResellerScope     string         `json:"reseller_scope" enum:"all,list"`
-	ResellerAccountID []string       `json:"reseller_account_ids"`
-	AddressScope      string         `json:"address_scope" enum:"all,list"`
-	AddressIDs        []string       `json:"address_ids"`
-	Limits            map[string]any `json:"limits"`
-	Flags             map[string]any `json:"flags"`
-	Metadata          map[string]any `json:"metadata"`
-}
-
 type userDetailBody struct {
 	UserBody
 	UserDetail
@@ -111,16 +89,24 @@ type detailBody struct {
 	Detail string `json:"detail"`
 }
 
-func showUser(u projections.User, by people) UserBody {
+// showUser shows a user to by. Whoever is neither he himself nor a super_admin
+// is told of the active wholesaler only.
+func showUser(by caller, u projections.User, who people) UserBody {
+	supplier := u.Supplier
+	if !by.seesAllOf(u.ID) && supplier != by.Tenant() {
+		supplier = ""
+	}
 	return UserBody{
-		ID: u.ID, Email: u.Email, Name: textOrNull(u.Name), Role: u.Role, Status: u.Status, Supplier: textOrNull(u.Supplier),
-		CreatedAt: u.CreatedAt.UTC(), CreatedBy: by.name(u.CreatedBy), UpdatedAt: u.UpdatedAt.UTC(), UpdatedBy: by.name(u.UpdatedBy),
+		ID: u.ID, Email: u.Email, Name: textOrNull(u.Name), Role: u.Role, Status: u.Status, Supplier: textOrNull(supplier),
+		CreatedAt: u.CreatedAt.UTC(), CreatedBy: who.name(u.CreatedBy), UpdatedAt: u.UpdatedAt.UTC(), UpdatedBy: who.name(u.UpdatedBy),
 		Version: u.Version,
 	}
 }
 
-func showUserDetail(u projections.User, by people) userDetailBody {
-	return userDetailBody{showUser(u, by), UserDetail{Suppliers: []supplierInfo{}, Customers: []customerInfo{}}}
+// seesAllOf tells whether all of a user is shown to c, whatever supplier it
+// belongs to.
+func (c caller) seesAllOf(id events.UserID) bool {
+	return c.UserID() == id || c.IsSuperAdmin()
 }
 
 // textOrNull is null for what the read models keep as an empty text.

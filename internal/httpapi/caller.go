@@ -15,8 +15,6 @@ import (
 // caller is who makes a request and where. The zero caller is nobody.
 type caller struct {
 	authz.Principal
-	// tenant is the supplier named in the request; empty for none.
-	tenant    events.TenantID
 	requestID string
 }
 

@@ -122,13 +122,13 @@ func things(s *Server, a *api) {
 }
 
 // principal is who the tests' Identity finds behind X-API-Key.
-func principal(_ context.Context, r *http.Request) (authz.Principal, error) {
+func principal(_ context.Context, r *http.Request, named events.TenantID) (authz.Principal, error) {
 	source := authz.Fact{Stream: events.UserStream(events.Platform, "x"), Version: 1}
 	switch r.Header.Get("X-API-Key") {
 	case "admin":
-		return authz.User(authz.UserFacts{ID: adminID, Email: "admin@example.com", Role: events.SuperAdmin, Status: authz.Active, Source: source}), nil
+		return authz.User(authz.UserFacts{ID: adminID, Email: "admin@example.com", Role: events.SuperAdmin, Status: authz.Active, Source: source}).At(named), nil
 	case "viewer":
-		return authz.User(authz.UserFacts{ID: viewerID, Email: "viewer@example.com", Role: events.Viewer, Status: authz.Active, Source: source}), nil
+		return authz.User(authz.UserFacts{ID: viewerID, Email: "viewer@example.com", Role: events.Viewer, Status: authz.Active, Source: source}).At(named), nil
 	case "zero":
 		return authz.Principal{}, nil
 	case "outage":

@@ -3,8 +3,8 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 
-	"tenure/internal/authz"
 	"tenure/internal/events"
 	"tenure/internal/fault"
 )
@@ -20,11 +20,23 @@ type meBody struct {
 
 type meAnswer struct{ Body meBody }
 
+type capabilitiesBody struct {
+	Tenant       *events.TenantID `json:"tenant_id"`
+	Roles        []events.Role    `json:"roles" nullable:"false"`
+	Capabilities []string         `json:"capabilities" nullable:"false"`
+	Customers    *[]string        `json:"allowed_customers" nullable:"true" doc:"null: no limit."`
+	Addresses    *[]string        `json:"allowed_addresses" nullable:"true" doc:"null: no limit."`
+	MultiTenant  bool             `json:"multi_tenant" doc:"Authority in two suppliers or more."`
+}
+
+type capabilitiesAnswer struct{ Body capabilitiesBody }
+
 // routeMe offers the caller to himself.
 func (s *Server) routeMe(a *api) {
 	op := operations(s.Prefix, "me")
 	route(a, known(), op("get-me", http.MethodGet, "/me", "Who is calling"), s.getMe)
 	route(a, known(), op("get-user-me", http.MethodGet, "/users/me", "Who is calling"), s.getMe)
+	route(a, known(), op("get-my-capabilities", http.MethodGet, "/me/capabilities", "What the caller may do and see"), s.getCapabilities)
 }
 
 // getMe shows the caller. That there is one is known by now, so a read model
@@ -34,25 +46,36 @@ func (s *Server) getMe(ctx context.Context, by caller, _ *nothing) (*meAnswer, e
 	if err != nil {
 		return nil, orMissing(err, behind())
 	}
-	who, err := s.peopleOf(ctx, u.CreatedBy, u.UpdatedBy)
+	detail, err := s.detailOf(ctx, by, by.SelfScope(), u)
 	if err != nil {
 		return nil, err
 	}
-	detail := showUserDetail(u, who)
-	return &meAnswer{meBody{
-		UserBody: detail.UserBody, UserDetail: detail.UserDetail, Addresses: []addressInfo{}, Capabilities: []string{},
-		Tenant: textOrNull(by.tenant), EffectiveRole: by.effectiveRole(),
-	}}, nil
+	body := meBody{
+		UserBody: detail.UserBody, UserDetail: detail.UserDetail, Addresses: []addressInfo{},
+		Capabilities: orNone(by.Capabilities()), Tenant: textOrNull(by.Tenant()),
+	}
+	if roles := by.Roles(); len(roles) > 0 {
+		body.EffectiveRole = &roles[0]
+	}
+	return &meAnswer{body}, nil
 }
 
-// effectiveRole is the strongest role that gives authority where the request
-// is. A user's own does so only when it is the highest.
-func (c caller) effectiveRole() *events.Role {
-	if !c.IsSuperAdmin() || c.holds(authz.ReadUsers) != nil {
-		return nil
+// getCapabilities tells what the caller may do and see in the active
+// wholesaler: nothing in one that is not his.
+func (s *Server) getCapabilities(_ context.Context, by caller, _ *nothing) (*capabilitiesAnswer, error) {
+	body := capabilitiesBody{
+		Tenant: textOrNull(by.Tenant()), Roles: by.Roles(), Capabilities: orNone(by.Capabilities()),
+		MultiTenant: by.MultiTenant() && (by.Tenant() == "" || by.HasAuthority()),
 	}
-	role := c.Role()
-	return &role
+	if body.Roles == nil {
+		body.Roles = []events.Role{}
+	}
+	slices.Sort(body.Roles)
+	if !by.SeesAllCustomers() {
+		// Nobody has a link yet, and no supplier a customer.
+		body.Customers, body.Addresses = &[]string{}, &[]string{}
+	}
+	return &capabilitiesAnswer{body}, nil
 }
 
 func behind() *fault.Fault {

@@ -46,7 +46,7 @@ func TestReadModelsAway(t *testing.T) {
 	mongo := goneMongo(t)
 	k.Server = k.serve(&Server{
 		Identity: k.identity.Principal, Commands: k.commands, Log: k.log, Visible: k.wait, Projections: k.progress.Status,
-		Users: &projections.UserQueries{Mongo: mongo}, Suppliers: &projections.SupplierQueries{Mongo: mongo}, Keys: &projections.APIKeyQueries{Mongo: mongo},
+		Users: &projections.UserQueries{Mongo: mongo}, Memberships: &projections.MembershipQueries{Mongo: mongo}, Suppliers: &projections.SupplierQueries{Mongo: mongo}, Keys: &projections.APIKeyQueries{Mongo: mongo},
 	}, nil)
 	for _, path := range []string{
 		"/me", "/users/me", "/users", "/users/" + string(k.rootID), "/users/" + k.newID(), "/suppliers", "/suppliers/me", "/suppliers/" + shop,
@@ -82,7 +82,7 @@ func TestLogAway(t *testing.T) {
 	t.Cleanup(func() { _ = gone.Appender.Close(context.Background()) })
 	k.Server = k.serve(&Server{
 		Identity: k.identity.Principal, Commands: &gone, Log: goneLog(t), Visible: k.wait, Projections: k.progress.Status,
-		Users: &projections.UserQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
+		Users: &projections.UserQueries{Mongo: k.mongo}, Memberships: &projections.MembershipQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
 	}, nil)
 	k.as(k.root, "GET", "/me", "", 200)
 	k.as(k.root, "GET", "/users", "", 200)
@@ -113,7 +113,7 @@ func TestIdentityAway(t *testing.T) {
 	away.Lookup.ByKey, away.Lookup.ByUser = authentication.ByKey, authentication.ByUser
 	k.Server = k.serve(&Server{
 		Identity: away.Principal, Commands: k.commands, Log: k.log, Visible: k.wait, Projections: k.progress.Status,
-		Users: &projections.UserQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
+		Users: &projections.UserQueries{Mongo: k.mongo}, Memberships: &projections.MembershipQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
 	}, nil)
 	if got := k.as(k.root, "GET", "/me", "", 503); got.header.Get("Retry-After") == "" {
 		t.Error("it does not say when to come back")

@@ -64,13 +64,14 @@ func (a *api) identify(needs access, r *http.Request) (caller, error) {
 	if needs.open {
 		return c, nil
 	}
+	// Who cannot be known is told so first, whatever else is wrong.
+	named, malformed := a.server.tenantOf(r)
 	var err error
-	if c.Principal, err = a.server.Identity(r.Context(), r); err != nil {
+	if c.Principal, err = a.server.Identity(r.Context(), r, named); err != nil {
 		return caller{}, err
 	}
 	if !c.Known() {
 		return caller{}, fault.New(fault.Unauthenticated, "unauthenticated", "Nobody knows who is calling.")
 	}
-	c.tenant, err = a.server.tenantOf(r)
-	return c, err
+	return c, malformed
 }

@@ -30,12 +30,14 @@ type Server struct {
 	Propagator propagation.TextMapPropagator
 
 	// Identity finds out who makes a request. It fails with an Unauthenticated
-	// fault for nobody, and with anything else when it cannot tell.
-	Identity  func(context.Context, *http.Request) (authz.Principal, error)
-	Commands  *commands.Handler
-	Users     *projections.UserQueries
-	Suppliers *projections.SupplierQueries
-	Keys      *projections.APIKeyQueries
+	// fault for nobody, and with anything else when it cannot tell. The tenant
+	// is the supplier that the request names.
+	Identity    func(context.Context, *http.Request, events.TenantID) (authz.Principal, error)
+	Commands    *commands.Handler
+	Users       *projections.UserQueries
+	Memberships *projections.MembershipQueries
+	Suppliers   *projections.SupplierQueries
+	Keys        *projections.APIKeyQueries
 	// Log reads the event log for auditors.
 	Log eventlog.Querier
 	// Visible waits until every live read model that folds one of these types
@@ -64,7 +66,7 @@ type Server struct {
 // Handler is the whole API in its layers. It fails when a setting is missing
 // or unsafe, before anything is served.
 func (s *Server) Handler() (http.Handler, error) {
-	if s.Commands == nil || s.Users == nil || s.Suppliers == nil || s.Keys == nil || s.Log == nil ||
+	if s.Commands == nil || s.Users == nil || s.Memberships == nil || s.Suppliers == nil || s.Keys == nil || s.Log == nil ||
 		s.Visible == nil || s.Projections == nil || s.NewKey == nil || s.NewID == nil || s.Now == nil {
 		return nil, errors.New("httpapi: commands, read models, log, visibility, projections, and the sources of keys, ids and time must be set")
 	}
@@ -92,6 +94,7 @@ func (s *Server) routes(a *api) {
 	s.routeMe(a) // before users: /users/me is no user's id
 	s.routeKeys(a)
 	s.routeUsers(a)
+	s.routeMemberships(a)
 	s.routeSuppliers(a)
 	s.routeTenants(a)
 	s.routeAudit(a)

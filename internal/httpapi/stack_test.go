@@ -81,7 +81,7 @@ func startStack(t *testing.T, change func(*Server)) *stack {
 	k.makeRoot()
 	k.Server = k.serve(&Server{
 		Identity: k.identity.Principal, Commands: k.commands, Log: reader, Visible: progress.Wait, Projections: progress.Status,
-		Users: &projections.UserQueries{Mongo: mongo}, Suppliers: &projections.SupplierQueries{Mongo: mongo}, Keys: &projections.APIKeyQueries{Mongo: mongo},
+		Users: &projections.UserQueries{Mongo: mongo}, Memberships: &projections.MembershipQueries{Mongo: mongo}, Suppliers: &projections.SupplierQueries{Mongo: mongo}, Keys: &projections.APIKeyQueries{Mongo: mongo},
 	}, change)
 	testkit.Eventually(t, "the read models of an empty Redis are complete", func() bool {
 		return request{path: "/api/v1/me", as: k.root}.send(t, k.Server).status == http.StatusOK

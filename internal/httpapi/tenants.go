@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"tenure/internal/events"
-	"tenure/internal/fault"
 )
 
 type tenantBody struct {
@@ -24,11 +23,12 @@ func (s *Server) routeTenants(a *api) {
 
 // getTenant echoes the id, and tells what is the caller's to know of it.
 func (s *Server) getTenant(ctx context.Context, by caller, _ *nothing) (*tenantAnswer, error) {
-	if by.tenant == "" {
+	id := by.Tenant()
+	if id == "" {
 		return &tenantAnswer{}, nil
 	}
-	body := tenantBody{ID: &by.tenant}
-	supplier, err := s.Suppliers.Get(ctx, by.SupplierScope(by.tenant), by.tenant)
+	body := tenantBody{ID: &id}
+	supplier, err := s.Suppliers.Get(ctx, by.MySupplierScope(), id)
 	switch {
 	case err == nil:
 		body.Name, body.Slug = &supplier.Name, &supplier.Slug
@@ -36,13 +36,4 @@ func (s *Server) getTenant(ctx context.Context, by caller, _ *nothing) (*tenantA
 		return nil, err
 	}
 	return &tenantAnswer{body}, nil
-}
-
-// knowTenant refuses a command in a supplier that there is not.
-func (s *Server) knowTenant(ctx context.Context, by caller) error {
-	if by.tenant == "" {
-		return nil
-	}
-	_, err := s.Suppliers.Get(ctx, by.SupplierScope(by.tenant), by.tenant)
-	return orMissing(err, fault.At("header."+s.TenantHeader, "unknown_reference", "This supplier is unknown."))
 }

@@ -29,21 +29,25 @@ type usersInput struct {
 
 type userInput struct{ UserPath }
 
-// userCreateInput opens an account. Identities, links and memberships join it
-// when there are any; until then they are unknown members.
+// userCreateInput opens an account. Identities and links join it when there are
+// any; until then they are unknown members.
 type userCreateInput struct {
 	Body struct {
-		Email string  `json:"email" maxLength:"254" example:"ada@example.com"`
-		Name  *string `json:"name,omitempty" minLength:"1" maxLength:"255" example:"Ada Lovelace"`
-		Role  *string `json:"role,omitempty" maxLength:"64" doc:"viewer when absent. Any case, and the names of the former systems." example:"viewer"`
+		Email       string        `json:"email" maxLength:"254" example:"ada@example.com"`
+		Name        *string       `json:"name,omitempty" minLength:"1" maxLength:"255" example:"Ada Lovelace"`
+		Role        *string       `json:"role,omitempty" maxLength:"64" doc:"viewer when absent. Any case, and the names of the former systems." example:"viewer"`
+		Memberships *DocumentBody `json:"memberships,omitempty"`
+		SendInvite  bool          `json:"send_invite,omitempty" doc:"Needs an identity provider."`
 	} `nameHint:"UserCreate"`
 }
 
 type userPatchInput struct {
 	UserPath
 	Body struct {
-		Name Opt[string] `json:"name,omitzero" minLength:"1" maxLength:"255"`
-		Role *string     `json:"role,omitempty" maxLength:"64"`
+		Email       *string       `json:"email,omitempty" maxLength:"254"`
+		Name        Opt[string]   `json:"name,omitzero" minLength:"1" maxLength:"255"`
+		Role        *string       `json:"role,omitempty" maxLength:"64"`
+		Memberships *DocumentBody `json:"memberships,omitempty" doc:"Replaces what lies in the active wholesaler; without one, and as super_admin, all."`
 	} `nameHint:"UserPatch"`
 }
 
@@ -71,7 +75,10 @@ func (s *Server) listUsers(ctx context.Context, by caller, in *usersInput) (*lis
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.Users.List(ctx, by.UserScope(by.tenant), filter, in.page())
+	if in.Supplier != "" && !by.IsSuperAdmin() {
+		return nil, fault.New(fault.Denied, "filter_denied", "Only a super_admin may filter by supplier_id.")
+	}
+	found, err := s.Users.List(ctx, by.UserScope(), filter, in.page())
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +90,7 @@ func (s *Server) listUsers(ctx context.Context, by caller, in *usersInput) (*lis
 	if err != nil {
 		return nil, err
 	}
-	return listOf(in.Paging, found, func(u projections.User) UserBody { return showUser(u, who) }), nil
+	return listOf(in.Paging, found, func(u projections.User) UserBody { return showUser(by, u, who) }), nil
 }
 
 // filter reads what the schema of a query cannot say.
@@ -114,11 +121,11 @@ func (s *Server) getUser(ctx context.Context, by caller, in *userInput) (*answer
 	if err != nil {
 		return nil, orMissing(err, userNotFound())
 	}
-	who, err := s.peopleOf(ctx, u.CreatedBy, u.UpdatedBy)
+	body, err := s.detailOf(ctx, by, s.sightOf(by, in.ID), u)
 	if err != nil {
 		return nil, err
 	}
-	return &answer[userDetailBody]{Body: showUserDetail(u, who)}, nil
+	return &answer[userDetailBody]{Body: body}, nil
 }
 
 // sightOf is the scope in which by asks for one user: himself wherever he is.
@@ -126,7 +133,7 @@ func (s *Server) sightOf(by caller, id events.UserID) authz.Scope {
 	if id == by.UserID() {
 		return by.SelfScope()
 	}
-	return by.UserScope(by.tenant)
+	return by.UserScope()
 }
 
 func (s *Server) createUser(ctx context.Context, by caller, in *userCreateInput) (*answer[userDetailBody], error) {
@@ -138,10 +145,14 @@ func (s *Server) createUser(ctx context.Context, by caller, in *userCreateInput)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.knowTenant(ctx, by); err != nil {
+	memberships, err := in.Body.Memberships.asked()
+	if err != nil {
 		return nil, err
 	}
-	c := commands.CreateUser{ID: events.UserID(s.NewID().String()), Email: email}
+	if in.Body.SendInvite {
+		return nil, noProvider()
+	}
+	c := commands.CreateUser{ID: events.UserID(s.NewID().String()), Email: email, Memberships: memberships}
 	if in.Body.Name != nil {
 		c.Name = *in.Body.Name
 	}
@@ -149,7 +160,7 @@ func (s *Server) createUser(ctx context.Context, by caller, in *userCreateInput)
 		c.Role = *role
 	}
 	receipt, err := s.Commands.CreateUser(ctx, by.Principal, c)
-	return s.userAfter(ctx, by, c.ID, receipt, err)
+	return s.userAfter(ctx, by, receipt, err)
 }
 
 func (s *Server) changeUser(ctx context.Context, by caller, in *userPatchInput) (*answer[userDetailBody], error) {
@@ -157,18 +168,22 @@ func (s *Server) changeUser(ctx context.Context, by caller, in *userPatchInput) 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.seeUser(ctx, by, in.ID); err != nil {
+	memberships, err := in.Body.Memberships.asked()
+	if err != nil {
 		return nil, err
 	}
-	c := commands.ChangeUser{ID: in.ID, Name: in.Body.Name.orEmpty(), Role: role}
+	c := commands.ChangeUser{ID: in.ID, Name: in.Body.Name.orEmpty(), Role: role, Memberships: memberships}
+	if in.Body.Email != nil {
+		email, ok := commands.ParseEmail(*in.Body.Email)
+		if c.Email = &email; !ok {
+			return nil, invalid([]fault.Detail{{Location: "body.email", Message: noEmail}})
+		}
+	}
 	receipt, err := s.Commands.ChangeUser(ctx, by.Principal, c)
-	return s.userAfter(ctx, by, in.ID, receipt, err)
+	return s.userAfter(ctx, by, receipt, err)
 }
 
 func (s *Server) deleteUser(ctx context.Context, by caller, in *userInput) (*answer[detailBody], error) {
-	if err := s.seeUser(ctx, by, in.ID); err != nil {
-		return nil, err
-	}
 	receipt, err := s.Commands.DeleteUser(ctx, by.Principal, commands.DeleteUser{ID: in.ID})
 	if err != nil {
 		return nil, err
@@ -177,19 +192,13 @@ func (s *Server) deleteUser(ctx context.Context, by caller, in *userInput) (*ans
 }
 
 func (s *Server) disableUser(ctx context.Context, by caller, in *reasonInput) (*answer[userDetailBody], error) {
-	if err := s.seeUser(ctx, by, in.ID); err != nil {
-		return nil, err
-	}
 	receipt, err := s.Commands.DisableUser(ctx, by.Principal, commands.DisableUser{ID: in.ID, Reason: in.reason()})
-	return s.userAfter(ctx, by, in.ID, receipt, err)
+	return s.userAfter(ctx, by, receipt, err)
 }
 
 func (s *Server) enableUser(ctx context.Context, by caller, in *reasonInput) (*answer[userDetailBody], error) {
-	if err := s.seeUser(ctx, by, in.ID); err != nil {
-		return nil, err
-	}
 	receipt, err := s.Commands.EnableUser(ctx, by.Principal, commands.EnableUser{ID: in.ID, Reason: in.reason()})
-	return s.userAfter(ctx, by, in.ID, receipt, err)
+	return s.userAfter(ctx, by, receipt, err)
 }
 
 func (in *reasonInput) reason() string {
@@ -199,32 +208,20 @@ func (in *reasonInput) reason() string {
 	return in.Body.Reason
 }
 
-// userAfter answers a command about a user: as the read model shows him, or as
-// his events leave him when it does not show them yet.
-func (s *Server) userAfter(ctx context.Context, by caller, id events.UserID, r commands.Receipt, err error) (*answer[userDetailBody], error) {
+// userAfter answers a command about a user.
+func (s *Server) userAfter(ctx context.Context, by caller, r commands.Receipt, err error) (*answer[userDetailBody], error) {
 	if err != nil {
 		return nil, err
 	}
 	visible := s.awaitVisible(ctx, r)
-	u, err := s.Users.Get(ctx, s.sightOf(by, id), id)
-	if err != nil || u.Version < r.Version {
-		u, visible = projections.FoldUser(r.History), visible && err == nil
-	}
-	who := s.peopleAfter(ctx, by, u.CreatedBy, u.UpdatedBy)
-	return &answer[userDetailBody]{visibleHeader(visible && !who.partial), showUserDetail(u, who)}, nil
+	body, whole := s.detailAfter(ctx, by, r)
+	return &answer[userDetailBody]{visibleHeader(visible && whole), body}, nil
 }
 
-// seeUser refuses a command about a user who is not visible in the supplier
-// that the request names.
-func (s *Server) seeUser(ctx context.Context, by caller, id events.UserID) error {
-	if by.tenant == "" {
-		return nil
-	}
-	if err := s.knowTenant(ctx, by); err != nil {
-		return err
-	}
-	_, err := s.Users.Get(ctx, s.sightOf(by, id), id)
-	return orMissing(err, userNotFound())
+// noProvider is told to who wants somebody invited where no identity provider
+// is there to do it.
+func noProvider() *fault.Fault {
+	return fault.New(fault.Unavailable, "no_identity_provider", "There is no identity provider that could send an invitation. Nothing was written.")
 }
 
 func userNotFound() *fault.Fault {

@@ -95,13 +95,13 @@ func one(t *testing.T, k identity.Key, status authz.Status, fails error) *identi
 	return &identity.Identity{
 		Secrets: secrets(t, secret('a')), Now: time.Now,
 		Lookup: identity.Lookup{
-			ByKey: func(_ context.Context, hashes []events.KeyHash) (authz.UserFacts, authz.KeyFacts, error) {
+			ByKey: func(_ context.Context, hashes []events.KeyHash, _ events.TenantID) (authz.UserFacts, authz.KeyFacts, error) {
 				if fails == nil && hashes[0] != k.Hash {
 					return authz.UserFacts{}, authz.KeyFacts{}, docstore.ErrNotFound
 				}
 				return user, authz.KeyFacts{ID: "k", User: "ada", Hash: hashes[0]}, fails
 			},
-			ByUser: func(context.Context, events.UserID) (authz.UserFacts, error) { return user, fails },
+			ByUser: func(context.Context, events.UserID, events.TenantID) (authz.UserFacts, error) { return user, fails },
 		},
 	}
 }
@@ -131,7 +131,7 @@ func TestWhoIsCalling(t *testing.T) {
 		"a key with something behind":   {http.Header{"Authorization": {"Bearer " + good.Plain + " x"}}, "invalid_api_key"},
 	} {
 		i := one(t, good, authz.Active, nil)
-		p, err := i.Principal(t.Context(), &http.Request{Header: tt.header})
+		p, err := i.Principal(t.Context(), &http.Request{Header: tt.header}, "")
 		if tt.code == "" && (err != nil || p.UserID() != "ada") || tt.code != "" && (!fault.Is(err, tt.code) || p.Known()) {
 			t.Errorf("%s: %+v, %v", name, p.UserID(), err)
 		}
@@ -141,7 +141,7 @@ func TestWhoIsCalling(t *testing.T) {
 func TestWhatCannotBeAKeyIsRefusedWithoutAskingTheStore(t *testing.T) {
 	t.Parallel()
 	i := one(t, identity.Key{}, authz.Active, docstore.ErrUnavailable)
-	if _, err := i.ByKey(t.Context(), "tnr_typo"); !fault.Is(err, "invalid_api_key") {
+	if _, err := i.ByKey(t.Context(), "tnr_typo", ""); !fault.Is(err, "invalid_api_key") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -149,7 +149,7 @@ func TestWhatCannotBeAKeyIsRefusedWithoutAskingTheStore(t *testing.T) {
 func TestADisabledUsersKeyIsNobodys(t *testing.T) {
 	t.Parallel()
 	k := secrets(t, secret('a')).NewKey()
-	if _, err := one(t, k, authz.Disabled, nil).ByKey(t.Context(), k.Plain); !fault.Is(err, "invalid_api_key") {
+	if _, err := one(t, k, authz.Disabled, nil).ByKey(t.Context(), k.Plain, ""); !fault.Is(err, "invalid_api_key") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -158,7 +158,7 @@ func TestAnOutageIsNoWrongKey(t *testing.T) {
 	t.Parallel()
 	k := secrets(t, secret('a')).NewKey()
 	i := one(t, k, authz.Active, docstore.ErrUnavailable)
-	if _, err := i.ByKey(t.Context(), k.Plain); fault.As(err) == nil || fault.As(err).Kind != fault.Unavailable || !errors.Is(err, docstore.ErrUnavailable) {
+	if _, err := i.ByKey(t.Context(), k.Plain, ""); fault.As(err) == nil || fault.As(err).Kind != fault.Unavailable || !errors.Is(err, docstore.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 	known := authz.User(authz.UserFacts{ID: "ada", Status: authz.Active})
@@ -170,7 +170,7 @@ func TestAnOutageIsNoWrongKey(t *testing.T) {
 func TestAuthorityIsLoadedAgainByWhatWasShown(t *testing.T) {
 	t.Parallel()
 	k := secrets(t, secret('a')).NewKey()
-	by, err := one(t, k, authz.Active, nil).ByKey(t.Context(), k.Plain)
+	by, err := one(t, k, authz.Active, nil).ByKey(t.Context(), k.Plain, "")
 	if err != nil {
 		t.Fatal(err)
 	}

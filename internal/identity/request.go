@@ -17,9 +17,11 @@ import (
 // Lookup is the authentication read model, as identity asks it. Both fail with
 // docstore.ErrNotFound for what there is not, and with docstore.ErrUnavailable
 // when nobody can tell.
+//
+// Both tell also of the supplier that a request names, which may be none.
 type Lookup struct {
-	ByKey  func(ctx context.Context, hashes []events.KeyHash) (authz.UserFacts, authz.KeyFacts, error)
-	ByUser func(ctx context.Context, id events.UserID) (authz.UserFacts, error)
+	ByKey  func(ctx context.Context, hashes []events.KeyHash, named events.TenantID) (authz.UserFacts, authz.KeyFacts, error)
+	ByUser func(ctx context.Context, id events.UserID, named events.TenantID) (authz.UserFacts, error)
 }
 
 // Identity tells who is calling.
@@ -33,23 +35,23 @@ type Identity struct {
 // valid token beside it.
 const KeyHeader = "X-API-Key"
 
-// Principal is who sent a request. It fails with an Unauthenticated fault that
-// helps no forger, or with an Unavailable one: an outage never looks like a
-// wrong key.
-func (i *Identity) Principal(ctx context.Context, r *http.Request) (authz.Principal, error) {
+// Principal is who sent a request, in the supplier that it names, if any. It
+// fails with an Unauthenticated fault that helps no forger, or with an
+// Unavailable one: an outage never looks like a wrong key.
+func (i *Identity) Principal(ctx context.Context, r *http.Request, named events.TenantID) (authz.Principal, error) {
 	plain, err := credential(r.Header)
 	if err != nil {
 		return authz.Principal{}, err
 	}
-	return i.ByKey(ctx, plain)
+	return i.ByKey(ctx, plain, named)
 }
 
-// ByKey is who shows a key.
-func (i *Identity) ByKey(ctx context.Context, plain string) (authz.Principal, error) {
+// ByKey is who shows a key, in the supplier that he names, if any.
+func (i *Identity) ByKey(ctx context.Context, plain string, named events.TenantID) (authz.Principal, error) {
 	if !WellFormed(plain) {
 		return authz.Principal{}, invalidKey()
 	}
-	user, key, err := i.Lookup.ByKey(ctx, i.Secrets.Hashes(plain))
+	user, key, err := i.Lookup.ByKey(ctx, i.Secrets.Hashes(plain), named)
 	switch {
 	case errors.Is(err, docstore.ErrNotFound):
 		return authz.Principal{}, invalidKey()
@@ -57,17 +59,18 @@ func (i *Identity) ByKey(ctx context.Context, plain string) (authz.Principal, er
 		return authz.Principal{}, fmt.Errorf("%w: identity: look up a key: %w", unavailable(), err)
 	}
 	if p := authz.Key(user, key, i.Now()); p.Known() {
-		return p, nil
+		return p.At(named), nil
 	}
 	return authz.Principal{}, invalidKey()
 }
 
-// Reload is the same caller with his present authority; nobody when that ended.
+// Reload is the same caller, in the same supplier, with his present authority;
+// nobody when that ended.
 func (i *Identity) Reload(ctx context.Context, by authz.Principal) (authz.Principal, error) {
 	if by.Kind() == events.BySystem {
 		return by, nil
 	}
-	user, err := i.Lookup.ByUser(ctx, by.UserID())
+	user, err := i.Lookup.ByUser(ctx, by.UserID(), by.Tenant())
 	var fresh authz.Principal
 	if err == nil {
 		switch by.Kind() {
@@ -84,11 +87,11 @@ func (i *Identity) Reload(ctx context.Context, by authz.Principal) (authz.Princi
 	case err != nil:
 		return authz.Principal{}, fmt.Errorf("%w: identity: load authority: %w", unavailable(), err)
 	}
-	return fresh, nil
+	return fresh.At(by.Tenant()), nil
 }
 
 func (i *Identity) reloadKey(ctx context.Context, user authz.UserFacts, by authz.Principal) (authz.Principal, error) {
-	_, key, err := i.Lookup.ByKey(ctx, []events.KeyHash{by.KeyHash()})
+	_, key, err := i.Lookup.ByKey(ctx, []events.KeyHash{by.KeyHash()}, by.Tenant())
 	if err != nil {
 		return authz.Principal{}, err
 	}

@@ -1,7 +1,10 @@
 package projections
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"tenure/internal/authz"
@@ -10,12 +13,13 @@ import (
 )
 
 // Authority is a document of the authentication read model: exactly one of a
-// secret, a key and a user. A request that shows a secret finds the key by it,
-// and both name the user.
+// secret, a key, a user and a supplier. A request that shows a secret finds the
+// key by it, both name the user, and he the suppliers.
 type Authority struct {
-	Secret *Secret   `json:"secret,omitempty"`
-	Key    *KeyAuth  `json:"key,omitempty"`
-	User   *UserAuth `json:"user,omitempty"`
+	Secret   *Secret       `json:"secret,omitempty"`
+	Key      *KeyAuth      `json:"key,omitempty"`
+	User     *UserAuth     `json:"user,omitempty"`
+	Supplier *SupplierAuth `json:"supplier,omitempty"`
 }
 
 // Secret is what a hash opens.
@@ -47,16 +51,33 @@ type UserAuth struct {
 	Former  authz.Status    `json:"former_status,omitempty"`
 	Tenant  events.TenantID `json:"tenant"` // of his stream
 	Version events.Version  `json:"version"`
+	// Entries are his memberships, one for each scope, by supplier.
+	Entries []EntryAuth `json:"entries,omitempty"`
+}
+
+// EntryAuth is what a membership gives.
+type EntryAuth struct {
+	Supplier     events.TenantID `json:"supplier_id,omitempty"` // empty: global
+	Role         events.Role     `json:"role"`
+	Capabilities []string        `json:"capabilities,omitempty"`
+	Version      events.Version  `json:"version"`
+}
+
+// SupplierAuth is whether a supplier gives anybody authority.
+type SupplierAuth struct {
+	ID      events.TenantID `json:"id"`
+	Active  bool            `json:"is_active"`
+	Version events.Version  `json:"version"`
 }
 
 // Authorities is the read model that tells who is calling. It handles every
-// event of a user's and of a key's stream: what a command states of its
+// event of the streams that authority comes from: what a command states of its
 // caller's authority is the version of the stream, and one that stands still
 // here would never match again.
 var Authorities = Projection[Authority]{
 	Name:    "authentication",
-	Version: 1,
-	Handles: append(append([]events.Payload{}, Users.Handles...), APIKeys.Handles...),
+	Version: 2,
+	Handles: slices.Concat(userEvents, membershipEvents, APIKeys.Handles, Suppliers.Handles),
 	Keys:    authorityKeys,
 	Apply:   applyToAuthority,
 }
@@ -64,14 +85,17 @@ var Authorities = Projection[Authority]{
 // The kinds of documents. None begins another and each ends with a slash, so
 // no key can be read in two ways.
 const (
-	secretKind = "secret/"
-	keyKind    = "key/"
-	userKind   = "user/"
+	secretKind   = "secret/"
+	keyKind      = "key/"
+	userKind     = "user/"
+	supplierKind = "supplier/"
 )
 
 func secretKey(h events.KeyHash) docstore.Key { return docstore.Key(secretKind + h) }
 func keyKey(id events.KeyID) docstore.Key     { return docstore.Key(keyKind + id) }
 func userKey(id events.UserID) docstore.Key   { return docstore.Key(userKind + id) }
+
+func supplierKey(id events.TenantID) docstore.Key { return docstore.Key(supplierKind + id) }
 
 func authorityKeys(e events.Recorded) []docstore.Key {
 	switch p := e.Payload.(type) {
@@ -89,9 +113,11 @@ func authorityKeys(e events.Recorded) []docstore.Key {
 			keys = append(keys, secretKey(h))
 		}
 		return keys
+	case events.SupplierCreated, events.SupplierChanged:
+		return []docstore.Key{supplierKey(events.TenantID(e.Stream.ID))}
 	default:
-		if len(userKeys(e)) > 0 {
-			return []docstore.Key{userKey(events.UserID(e.Stream.ID))}
+		if id, ok := userOf(e); ok {
+			return []docstore.Key{userKey(id)}
 		}
 		return nil
 	}
@@ -112,6 +138,10 @@ func applyToAuthority(a *Authority, key docstore.Key, e events.Recorded) {
 		applyRotation(a, key, p, e.Version)
 	case events.APIKeyRevoked:
 		*a = Authority{} // the key, and every secret that could still open it
+	case events.SupplierCreated:
+		a.Supplier = &SupplierAuth{p.Supplier, p.Active, e.Version}
+	case events.SupplierChanged:
+		a.Supplier = &SupplierAuth{p.Supplier, p.Active, e.Version}
 	default:
 		applyToUserAuth(a, e)
 	}
@@ -147,7 +177,17 @@ func applyToUserAuth(a *Authority, e events.Recorded) {
 	}
 	u := *a.User
 	switch p := e.Payload.(type) {
-	case events.UserRenamed: // the version alone
+	case events.MembershipSet:
+		u.hold(EntryAuth{p.Supplier, p.Role, p.Capabilities, e.Version})
+		a.User = &u
+		return
+	case events.MembershipRemoved:
+		u.drop(p.Supplier)
+		a.User = &u
+		return
+	case events.UserRenamed, events.UserDefaultRoleChanged: // the version alone
+	case events.UserEmailChanged:
+		u.Email = p.Email
 	case events.UserRoleChanged:
 		u.Role = p.Role
 	case events.UserActivated:
@@ -164,6 +204,34 @@ func applyToUserAuth(a *Authority, e events.Recorded) {
 	a.User = &u
 }
 
+// hold puts an entry in the place of the one for its scope. The former list is
+// left as it was.
+func (u *UserAuth) hold(e EntryAuth) {
+	i, found := u.entry(e.Supplier)
+	u.Entries = slices.Clone(u.Entries)
+	if found {
+		u.Entries[i] = e
+		return
+	}
+	u.Entries = slices.Insert(u.Entries, i, e)
+}
+
+// drop takes the entry for a scope away.
+func (u *UserAuth) drop(t events.TenantID) {
+	i, found := u.entry(t)
+	switch {
+	case found && len(u.Entries) == 1:
+		u.Entries = nil // as it was before the first
+	case found:
+		u.Entries = slices.Delete(slices.Clone(u.Entries), i, i+1)
+	}
+}
+
+// entry is where the entry for a scope is, or belongs.
+func (u *UserAuth) entry(t events.TenantID) (int, bool) {
+	return slices.BinarySearchFunc(u.Entries, t, func(e EntryAuth, t events.TenantID) int { return cmp.Compare(e.Supplier, t) })
+}
+
 // Authentication finds out who is calling.
 type Authentication struct {
 	Redis *docstore.Redis
@@ -174,11 +242,12 @@ type Authentication struct {
 func who() authz.Scope { return authz.SystemScope("who is calling") }
 
 // ByKey returns whose key it is that has one of these hashes, one for each
-// secret that keys are hashed with. It does not judge: whether the key has
-// expired and whether its owner may enter is for authz to say. It fails with
+// secret that keys are hashed with, and what is known of the suppliers that his
+// authority is about and of the named one. It does not judge: whether the key
+// has expired and whether its owner may enter is for authz to say. It fails with
 // docstore.ErrNotFound when no key has any of them, and with
-// docstore.ErrUnavailable. It makes at most two round trips.
-func (a *Authentication) ByKey(ctx context.Context, hashes []events.KeyHash) (authz.UserFacts, authz.KeyFacts, error) {
+// docstore.ErrUnavailable. It makes at most three round trips.
+func (a *Authentication) ByKey(ctx context.Context, hashes []events.KeyHash, named events.TenantID) (authz.UserFacts, authz.KeyFacts, error) {
 	hash, secret, err := a.secret(ctx, hashes)
 	if err != nil {
 		return authz.UserFacts{}, authz.KeyFacts{}, err
@@ -194,12 +263,14 @@ func (a *Authentication) ByKey(ctx context.Context, hashes []events.KeyHash) (au
 	}
 	facts := key.facts(secret.ExpiresAt)
 	facts.Hash = hash // by which the same caller is known again
-	return user.facts(), facts, nil
+	owner, err := a.withSuppliers(ctx, user.facts(), named)
+	return owner, facts, err
 }
 
-// ByUser returns what a user may do. It fails with docstore.ErrNotFound and
-// docstore.ErrUnavailable. It makes one round trip.
-func (a *Authentication) ByUser(ctx context.Context, id events.UserID) (authz.UserFacts, error) {
+// ByUser returns what a user may do, with the suppliers as ByKey. It fails with
+// docstore.ErrNotFound and docstore.ErrUnavailable. It makes at most two round
+// trips.
+func (a *Authentication) ByUser(ctx context.Context, id events.UserID, named events.TenantID) (authz.UserFacts, error) {
 	docs, err := a.read(ctx, userKey(id))
 	if err != nil {
 		return authz.UserFacts{}, err
@@ -208,7 +279,36 @@ func (a *Authentication) ByUser(ctx context.Context, id events.UserID) (authz.Us
 	if user == nil {
 		return authz.UserFacts{}, docstore.ErrNotFound
 	}
-	return user.facts(), nil
+	return a.withSuppliers(ctx, user.facts(), named)
+}
+
+// withSuppliers adds what is known of the suppliers that a user's authority is
+// about, and of the named one. A user with the highest role needs none of it.
+func (a *Authentication) withSuppliers(ctx context.Context, u authz.UserFacts, named events.TenantID) (authz.UserFacts, error) {
+	if u.Role == events.SuperAdmin {
+		return u, nil
+	}
+	wanted := map[events.TenantID]bool{named: true}
+	for _, e := range u.Entries {
+		wanted[e.Supplier] = true
+	}
+	delete(wanted, "")
+	var keys []docstore.Key
+	for _, id := range slices.Sorted(maps.Keys(wanted)) {
+		keys = append(keys, supplierKey(id))
+	}
+	docs, err := a.read(ctx, keys...)
+	if err != nil {
+		return authz.UserFacts{}, err
+	}
+	for _, k := range keys {
+		if s := docs[k].Supplier; s != nil {
+			u.Suppliers = append(u.Suppliers, authz.SupplierFacts{
+				ID: s.ID, Active: s.Active, Source: authz.Fact{Stream: events.SupplierStream(s.ID), Version: s.Version},
+			})
+		}
+	}
+	return u, nil
 }
 
 // secret is the first of the hashes that is known, and what it opens.
@@ -240,10 +340,17 @@ func (u *UserAuth) stand(moved func(authz.Standing) authz.Standing) {
 }
 
 func (u UserAuth) facts() authz.UserFacts {
-	return authz.UserFacts{
+	facts := authz.UserFacts{
 		ID: u.ID, Email: u.Email, Role: u.Role, Status: u.Status,
 		Source: authz.Fact{Stream: events.UserStream(u.Tenant, u.ID), Version: u.Version},
 	}
+	for _, e := range u.Entries {
+		facts.Entries = append(facts.Entries, authz.Entry{
+			Supplier: e.Supplier, Role: e.Role, Capabilities: e.Capabilities,
+			Source: authz.Fact{Stream: events.MembershipStream(u.ID, e.Supplier), Version: e.Version},
+		})
+	}
+	return facts
 }
 
 // facts are those of the key as shown by a secret that ends at end: whichever

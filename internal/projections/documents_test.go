@@ -323,7 +323,7 @@ func TestAPoisonedEventIsNamed(t *testing.T) {
 			if !errors.Is(err, ErrPoison) {
 				t.Fatalf("got %v, want ErrPoison", err)
 			}
-			for _, part := range []string{p.Name + "-v1-g1", "position 3", "user.renamed", "platform/user/bob", "document bob"} {
+			for _, part := range []string{p.Model().String(), "position 3", "user.renamed", "platform/user/bob", "document bob"} {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("the message does not say %q: %.300s", part, err)
 				}

@@ -42,6 +42,7 @@ func TestAVersionKeepsItsMeaning(t *testing.T) {
 	goldenOf(t, Suppliers)
 	goldenOf(t, APIKeys)
 	goldenOf(t, Authorities)
+	goldenOf(t, Memberships)
 }
 
 func goldenOf[T any](t *testing.T, p Projection[T]) {
@@ -116,6 +117,7 @@ func TestTypesAreWhatApplyHandles(t *testing.T) {
 	handledBy(t, Suppliers)
 	handledBy(t, APIKeys)
 	handledBy(t, Authorities)
+	handledBy(t, Memberships)
 }
 
 func handledBy[T any](t *testing.T, p Projection[T]) {

@@ -265,13 +265,13 @@ func TestALostRedisIsFoldedAgainByItself(t *testing.T) {
 			if _, err := g.beat(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := who.ByUser(t.Context(), "ada"); err != nil {
+			if _, err := who.ByUser(t.Context(), "ada", ""); err != nil {
 				t.Fatal(err)
 			}
 
 			lose(t, url, prefix, Authorities.Model(), which...)
 
-			if _, err := who.ByUser(t.Context(), "ada"); !errors.Is(err, docstore.ErrUnavailable) {
+			if _, err := who.ByUser(t.Context(), "ada", ""); !errors.Is(err, docstore.ErrUnavailable) {
 				t.Errorf("a user in what was lost: %v, want ErrUnavailable", err)
 			}
 			h.user("ada", events.UserRenamed{User: "ada", Name: "Ada L."})
@@ -291,7 +291,7 @@ func TestALostRedisIsFoldedAgainByItself(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := who.ByUser(t.Context(), "ada"); !errors.Is(err, docstore.ErrUnavailable) {
+			if _, err := who.ByUser(t.Context(), "ada", ""); !errors.Is(err, docstore.ErrUnavailable) {
 				t.Errorf("a user in what is half folded: %v, want ErrUnavailable", err)
 			}
 			if err := foldPartitions(t.Context(), g, h, []events.Position{h.head()}, false); err != nil {
@@ -360,11 +360,11 @@ func TestAnOldCopyOfRedisIsNotTrusted(t *testing.T) {
 	if _, err := g.resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if u, err := who.ByUser(t.Context(), "ada"); !errors.Is(err, docstore.ErrUnavailable) {
+	if u, err := who.ByUser(t.Context(), "ada", ""); !errors.Is(err, docstore.ErrUnavailable) {
 		t.Errorf("from an old copy: %v, %v, want ErrUnavailable", u, err)
 	}
 	sameAsOneInRedis(t.Context(), t, r, Authorities, h)
-	if u, err := who.ByUser(t.Context(), "ada"); err != nil || u.Status != authz.Disabled {
+	if u, err := who.ByUser(t.Context(), "ada", ""); err != nil || u.Status != authz.Disabled {
 		t.Errorf("after it was folded again: %v, %v, want a disabled user", u, err)
 	}
 }
@@ -375,13 +375,13 @@ func TestAnEmptyLogIsReady(t *testing.T) {
 	h := newHistory(1)
 	g := inRedis(Authorities, r, h.headOf)
 	who := Authentication{Redis: r}
-	if _, err := who.ByUser(t.Context(), "ada"); !errors.Is(err, docstore.ErrUnavailable) {
+	if _, err := who.ByUser(t.Context(), "ada", ""); !errors.Is(err, docstore.ErrUnavailable) {
 		t.Errorf("before any fold: %v, want ErrUnavailable", err)
 	}
 	if _, err := g.beat(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := who.ByUser(t.Context(), "ada"); !errors.Is(err, docstore.ErrNotFound) {
+	if _, err := who.ByUser(t.Context(), "ada", ""); !errors.Is(err, docstore.ErrNotFound) {
 		t.Errorf("of an empty log: %v, want ErrNotFound", err)
 	}
 	h.user("ada", events.UserCreated{User: "ada"})
@@ -402,7 +402,7 @@ func TestReadyIsJudgedByTheHeadOfTheLog(t *testing.T) {
 		if _, err := g.beat(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		_, err := who.ByUser(t.Context(), "nobody")
+		_, err := who.ByUser(t.Context(), "nobody", "")
 		if !errors.Is(err, docstore.ErrNotFound) && !errors.Is(err, docstore.ErrUnavailable) {
 			t.Fatal(err)
 		}
@@ -448,7 +448,7 @@ func TestReadyForgetsAnOldHead(t *testing.T) {
 	foldAndBeat(h.head())
 	lose(t, url, prefix, Authorities.Model(), everyPartition()...)
 	foldAndBeat(old)
-	if u, err := (&Authentication{Redis: r}).ByUser(t.Context(), "ada"); !errors.Is(err, docstore.ErrUnavailable) {
+	if u, err := (&Authentication{Redis: r}).ByUser(t.Context(), "ada", ""); !errors.Is(err, docstore.ErrUnavailable) {
 		t.Errorf("it is ready before it was disabled again: %v, %v", u, err)
 	}
 }
@@ -519,7 +519,16 @@ func TestAuthentication(t *testing.T) {
 	}
 	bob := authz.UserFacts{
 		ID: "bob", Email: "bob@acme.example", Role: events.Reseller, Status: authz.Disabled,
-		Source: authz.Fact{Stream: events.UserStream("acme", "bob"), Version: 4},
+		Source: authz.Fact{Stream: events.UserStream("acme", "bob"), Version: 7},
+		Entries: []authz.Entry{
+			{Role: events.Auditor, Source: authz.Fact{Stream: events.MembershipStream("bob", ""), Version: 1}},
+			{Supplier: "acme", Role: events.Viewer, Source: authz.Fact{Stream: events.MembershipStream("bob", "acme"), Version: 2}},
+		},
+		// Zeta is not what his authority is about: it was named.
+		Suppliers: []authz.SupplierFacts{
+			{ID: "acme", Active: true, Source: authz.Fact{Stream: events.SupplierStream("acme"), Version: 1}},
+			{ID: "zeta", Source: authz.Fact{Stream: events.SupplierStream("zeta"), Version: 2}},
+		},
 	}
 	k1 := authz.KeyFacts{
 		ID: "k1", User: "ada", Capabilities: &[]string{"manage_users"}, Tenants: &[]events.TenantID{"acme"},
@@ -549,7 +558,7 @@ func TestAuthentication(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			who := Authentication{Redis: r}
-			user, key, err := who.ByKey(t.Context(), tt.hashes)
+			user, key, err := who.ByKey(t.Context(), tt.hashes, "zeta")
 			if !errors.Is(err, tt.err) || (err == nil) != (tt.err == nil) {
 				t.Fatalf("got %v, want %v", err, tt.err)
 			}
@@ -577,7 +586,7 @@ func TestASecretWithoutKeyOrOwnerOpensNothing(t *testing.T) {
 	h.key("k2", events.APIKeyRotated{Key: "k2", User: "ada", Hash: "1.bb", Previous: "1.cc"})
 	sameAsOneInRedis(t.Context(), t, r, Authorities, h)
 	for hash, what := range map[events.KeyHash]string{"1.aa": "the owner", "1.bb": "the key"} {
-		if _, _, err := (&Authentication{Redis: r}).ByKey(t.Context(), []events.KeyHash{hash}); !errors.Is(err, docstore.ErrNotFound) {
+		if _, _, err := (&Authentication{Redis: r}).ByKey(t.Context(), []events.KeyHash{hash}, ""); !errors.Is(err, docstore.ErrNotFound) {
 			t.Errorf("without %s: %v, want ErrNotFound", what, err)
 		}
 	}
@@ -601,11 +610,11 @@ func TestAuthenticationTakesTwoRoundTripsAtMost(t *testing.T) {
 		}
 		return nil
 	})}
-	if _, _, err := who.ByKey(t.Context(), []events.KeyHash{"3.xx", "2.yy", "1.cc"}); err != nil || trips != 2 {
+	if _, _, err := who.ByKey(t.Context(), []events.KeyHash{"3.xx", "2.yy", "1.cc"}, ""); err != nil || trips != 2 {
 		t.Errorf("by key: %d round trips, %v", trips, err)
 	}
 	trips = 0
-	if _, err := who.ByUser(t.Context(), "ada"); err != nil || trips != 1 {
+	if _, err := who.ByUser(t.Context(), "ada", ""); err != nil || trips != 1 {
 		t.Errorf("by user: %d round trips, %v", trips, err)
 	}
 }

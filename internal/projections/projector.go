@@ -57,6 +57,7 @@ func NewProjector(m *docstore.Mongo, r *docstore.Redis, head func(context.Contex
 			mongoBuild(Suppliers, m),
 			mongoBuild(APIKeys, m),
 			redisBuild(Authorities, r, head),
+			mongoBuild(Memberships, m),
 		},
 	}
 }

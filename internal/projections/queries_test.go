@@ -60,38 +60,38 @@ func TestWhatEachScopeSees(t *testing.T) {
 	}{
 		"the zero scope sees nothing": {},
 		"nobody sees nothing": {
-			users: authz.Principal{}.UserScope("acme"), suppliers: authz.Principal{}.SupplierScope(""), keys: authz.Principal{}.KeyScope(),
+			users: authz.Principal{}.At("acme").UserScope(), suppliers: authz.Principal{}.SupplierScope(), keys: authz.Principal{}.KeyScope(),
 		},
 		"a super_admin sees all, and of keys his own": {
-			users: root.UserScope(""), suppliers: root.SupplierScope(""), keys: root.KeyScope(),
+			users: root.UserScope(), suppliers: root.SupplierScope(), keys: root.KeyScope(),
 			seesUsers: []events.UserID{"ada", "bob", "eve"}, seesSuppliers: []events.TenantID{"acme", "zeta"}, seesKeys: []events.KeyID{"k1"},
 		},
 		"a super_admin within a tenant": {
-			users: root.UserScope("acme"), suppliers: root.SupplierScope("acme"),
+			users: root.At("acme").UserScope(), suppliers: root.At("acme").SupplierScope(),
 			seesUsers: []events.UserID{"bob", "eve"}, seesSuppliers: []events.TenantID{"acme"},
 		},
 		"a super_admin within a tenant that is not": {
-			users: root.UserScope("nowhere"), suppliers: root.SupplierScope("nowhere"),
+			users: root.At("nowhere").UserScope(), suppliers: root.At("nowhere").SupplierScope(),
 		},
 		"a key that is limited to a tenant": {
-			users: limited.UserScope(""), suppliers: limited.SupplierScope(""), keys: limited.KeyScope(),
+			users: limited.UserScope(), suppliers: limited.SupplierScope(), keys: limited.KeyScope(),
 			seesUsers: []events.UserID{"bob", "eve"}, seesSuppliers: []events.TenantID{"acme"}, seesKeys: []events.KeyID{"k1"},
 		},
 		"the same within another": {
-			users: limited.UserScope("zeta"), suppliers: limited.SupplierScope("zeta"),
+			users: limited.At("zeta").UserScope(), suppliers: limited.At("zeta").SupplierScope(),
 		},
 		"a key that is limited to two": {
-			users: toBoth.UserScope(""), suppliers: toBoth.SupplierScope(""),
+			users: toBoth.UserScope(), suppliers: toBoth.SupplierScope(),
 			seesUsers: []events.UserID{"bob", "eve"}, seesSuppliers: []events.TenantID{"acme", "zeta"},
 		},
 		"a key that is limited to none": {
-			users: toNone.UserScope(""), suppliers: toNone.SupplierScope(""),
+			users: toNone.UserScope(), suppliers: toNone.SupplierScope(),
 		},
 		"a key that is limited to a tenant without a name": {
-			users: toTheNameless.UserScope(""), suppliers: toTheNameless.SupplierScope(""),
+			users: toTheNameless.UserScope(), suppliers: toTheNameless.SupplierScope(),
 		},
 		"an agent sees himself and his keys": {
-			users: bob.UserScope("acme"), suppliers: bob.SupplierScope("acme"), keys: bob.KeyScope(),
+			users: bob.At("acme").UserScope(), suppliers: bob.At("acme").SupplierScope(), keys: bob.KeyScope(),
 			seesUsers: []events.UserID{"bob"}, seesKeys: []events.KeyID{"k2"},
 		},
 		"the system sees all": {
@@ -176,7 +176,7 @@ func crowd() *history {
 func TestListsOfUsers(t *testing.T) {
 	t.Parallel()
 	q := UserQueries{folded(t, crowd())}
-	all := root.UserScope("")
+	all := root.UserScope()
 	list := func(t *testing.T, s authz.Scope, f UserFilter, p Page) (ids []string, total int64) {
 		t.Helper()
 		got, err := q.List(t.Context(), s, f, p)
@@ -206,9 +206,9 @@ func TestListsOfUsers(t *testing.T) {
 		"by role":                            {scope: all, p: Page{Sort: "role", Size: 3}, want: "u00 u03 u06", total: 40},
 		"by status":                          {scope: all, p: Page{Sort: "status", Size: 3}, want: "u00 u05 u10", total: 40},
 		"by update":                          {scope: all, p: Page{Sort: "-updated_at", Size: 2}, want: "u39 u38", total: 40},
-		"within a tenant":                    {scope: root.UserScope("zeta"), want: "u36 u32 u28 u24 u20 u16 u12 u08 u04 u00", total: 10},
+		"within a tenant":                    {scope: root.At("zeta").UserScope(), want: "u36 u32 u28 u24 u20 u16 u12 u08 u04 u00", total: 10},
 		"visible in a tenant":                {scope: all, f: UserFilter{Supplier: ptr(events.TenantID("zeta"))}, p: Page{Size: 2}, want: "u36 u32", total: 10},
-		"visible in another than the scope":  {scope: root.UserScope("acme"), f: UserFilter{Supplier: ptr(events.TenantID("zeta"))}},
+		"visible in another than the scope":  {scope: root.At("acme").UserScope(), f: UserFilter{Supplier: ptr(events.TenantID("zeta"))}},
 		"visible in a tenant without a name": {scope: all, f: UserFilter{Supplier: ptr(events.TenantID(""))}},
 		"by its e-mail":                      {scope: all, f: UserFilter{Email: ptr("USER07@acme.example")}, want: "u07", total: 1},
 		"by a part of an e-mail":             {scope: all, f: UserFilter{Email: ptr("user07")}},
@@ -217,7 +217,7 @@ func TestListsOfUsers(t *testing.T) {
 		"with a Clerk id, which nobody has":  {scope: all, f: UserFilter{ClerkID: ptr("user_1")}},
 		"some of them":                       {scope: all, f: UserFilter{IDs: []events.UserID{"u01", "u02", "u99"}}, want: "u02 u01", total: 2},
 		"none of them":                       {scope: all, f: UserFilter{IDs: []events.UserID{}}},
-		"some, as far as they are seen":      {scope: root.UserScope("zeta"), f: UserFilter{IDs: []events.UserID{"u01", "u04"}}, want: "u04", total: 1},
+		"some, as far as they are seen":      {scope: root.At("zeta").UserScope(), f: UserFilter{IDs: []events.UserID{"u01", "u04"}}, want: "u04", total: 1},
 		"found by a part of the e-mail":      {scope: all, f: UserFilter{Search: "eR1"}, p: Page{Size: 2}, want: "u19 u18", total: 10},
 		"found by a part of the name":        {scope: all, f: UserFilter{Search: "éMI"}, p: Page{Size: 2}, want: "u36 u32", total: 10},
 		"found as it was typed in parts":     {scope: all, f: UserFilter{Search: "e\u0301mi"}, p: Page{Size: 1}, want: "u36", total: 10},
@@ -228,7 +228,7 @@ func TestListsOfUsers(t *testing.T) {
 		"no text holds a NUL":                {scope: all, f: UserFilter{Search: "user\x00"}},
 		"no text is not UTF-8":               {scope: all, f: UserFilter{Search: "user\xff"}},
 		"e-mail and name are two texts":      {scope: all, f: UserFilter{Search: "example\x1f"}},
-		"all at once":                        {scope: root.UserScope("acme"), f: UserFilter{Search: "user", Role: ptr(events.SuperAdmin), Status: ptr(authz.Active)}, want: "u30 u15", total: 2},
+		"all at once":                        {scope: root.At("acme").UserScope(), f: UserFilter{Search: "user", Role: ptr(events.SuperAdmin), Status: ptr(authz.Active)}, want: "u30 u15", total: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -247,7 +247,7 @@ func TestEveryPageTogetherIsTheList(t *testing.T) {
 		for _, direction := range []string{"", "-"} {
 			seen := make(map[events.UserID]bool)
 			for page := 1; page <= 6; page++ {
-				got, err := q.List(t.Context(), root.UserScope(""), UserFilter{}, Page{Number: page, Size: 7, Sort: direction + sort})
+				got, err := q.List(t.Context(), root.UserScope(), UserFilter{}, Page{Number: page, Size: 7, Sort: direction + sort})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -269,7 +269,7 @@ func TestListsOfSuppliersAndKeys(t *testing.T) {
 	t.Parallel()
 	m := folded(t, aFewOfEach())
 	suppliers := func(f SupplierFilter, p Page) string {
-		got, err := (&SupplierQueries{m}).List(t.Context(), root.SupplierScope(""), f, p)
+		got, err := (&SupplierQueries{m}).List(t.Context(), root.SupplierScope(), f, p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -319,7 +319,7 @@ func TestPagesThatThereCannotBe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := q.List(t.Context(), root.UserScope(""), UserFilter{}, tt.p)
+			_, err := q.List(t.Context(), root.UserScope(), UserFilter{}, tt.p)
 			f := fault.As(err)
 			if f == nil || f.Kind != fault.Invalid || f.Details[0].Location != tt.at {
 				t.Errorf("got %v, want an Invalid fault at %s", err, tt.at)
@@ -356,10 +356,10 @@ func TestNoListScansACollection(t *testing.T) {
 		{Search: "ann", Role: ptr(events.Viewer), Supplier: ptr(events.TenantID("acme"))},
 	}
 	for _, f := range users {
-		plans(t, m, Users, f.conditions(), userSorts, root.UserScope(""), root.UserScope("acme"), toBoth.UserScope(""), bob.UserScope(""))
+		plans(t, m, Users, f.conditions(), userSorts, root.UserScope(), root.At("acme").UserScope(), toBoth.UserScope(), bob.UserScope())
 	}
 	for _, f := range []SupplierFilter{{}, {IncludeInactive: true}, {Search: "ann"}, {IDs: []events.TenantID{"acme"}}} {
-		plans(t, m, Suppliers, f.conditions(), supplierSorts, root.SupplierScope(""), root.SupplierScope("acme"), toBoth.SupplierScope(""))
+		plans(t, m, Suppliers, f.conditions(), supplierSorts, root.SupplierScope(), root.At("acme").SupplierScope(), toBoth.SupplierScope())
 	}
 	for _, where := range [][]docstore.Condition{nil, common([]events.KeyID{"k1"}, ""), common[events.KeyID](nil, "ann")} {
 		plans(t, m, APIKeys, where, apiKeySorts, bob.KeyScope(), authz.SystemScope("test"))
@@ -409,13 +409,13 @@ func TestAnOutageOfMongoIsNeverAnAnswer(t *testing.T) {
 	address, _ := through(t, testkit.MongoURL(t), down)
 	m := openMongo(t, address, nil)
 	q := UserQueries{m}
-	if _, err := q.List(t.Context(), root.UserScope(""), UserFilter{}, Page{}); err != nil {
+	if _, err := q.List(t.Context(), root.UserScope(), UserFilter{}, Page{}); err != nil {
 		t.Fatal(err)
 	}
 	close(down)
 	began := time.Now()
-	_, get := q.Get(t.Context(), root.UserScope(""), "ada")
-	_, list := q.List(t.Context(), root.UserScope(""), UserFilter{}, Page{})
+	_, get := q.Get(t.Context(), root.UserScope(), "ada")
+	_, list := q.List(t.Context(), root.UserScope(), UserFilter{}, Page{})
 	_, emails := q.Emails(t.Context(), []events.UserID{"ada"})
 	_, resume := inMongo(Users, m).resume(t.Context())
 	for name, err := range map[string]error{"get": get, "list": list, "emails": emails, "resume": resume} {

@@ -22,6 +22,7 @@ func readings(m *docstore.Mongo, r *docstore.Redis) []reading {
 		mongoReading(Suppliers, m),
 		mongoReading(APIKeys, m),
 		redisReading(Authorities, r),
+		mongoReading(Memberships, m),
 	}
 }
 

@@ -47,5 +47,25 @@ func aFewOfEach() *history {
 		Key: "k3", User: "ada", Name: "gone", Hash: "1.ee", Prefix: "tnr_EEEE", LastFour: "eeee",
 		Capabilities: &[]string{}, Tenants: &[]events.TenantID{},
 	}, events.APIKeyRevoked{Key: "k3", User: "ada", Hashes: []events.KeyHash{"1.ee"}})
+	h.add("ada", events.MembershipStream("bob", "acme"),
+		events.MembershipSet{User: "bob", Supplier: "acme", MembershipEntry: events.MembershipEntry{
+			Role: events.Agent, Capabilities: []string{"place_orders"}, ResellerScope: events.List, Resellers: []string{"c1"},
+			AddressScope: events.All, Addresses: []string{"a1"},
+			Limits: []byte(`{"orders":3}`), Flags: []byte(`{"beta":true}`), Metadata: []byte(`{"team":{"$name":"north.east"}}`),
+		}},
+		events.MembershipSet{User: "bob", Supplier: "acme", MembershipEntry: entryOf(events.Viewer)})
+	h.add("ada", events.MembershipStream("bob", ""),
+		events.MembershipSet{User: "bob", MembershipEntry: entryOf(events.Auditor)})
+	h.add("ada", events.MembershipStream("eve", "zeta"),
+		events.MembershipSet{User: "eve", Supplier: "zeta", MembershipEntry: entryOf(events.SupplierAdmin)},
+		events.MembershipRemoved{User: "eve", Supplier: "zeta"})
+	h.add("ada", events.UserStream("acme", "bob"),
+		events.UserEmailChanged{User: "bob", Email: "robert@acme.example"},
+		events.UserEmailChanged{User: "bob", Email: "bob@acme.example"},
+		events.UserDefaultRoleChanged{User: "bob", Role: events.Agent})
 	return h
+}
+
+func entryOf(role events.Role) events.MembershipEntry {
+	return events.MembershipEntry{Role: role, ResellerScope: events.List, AddressScope: events.List}
 }

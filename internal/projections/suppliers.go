@@ -120,3 +120,18 @@ func (f SupplierFilter) conditions() []docstore.Condition {
 	}
 	return all
 }
+
+// Named returns those of the suppliers that there are. Who may see a thing may
+// see the name of the supplier that it is in, so this takes no scope. It fails
+// with docstore.ErrUnavailable.
+func (q *SupplierQueries) Named(ctx context.Context, ids []events.TenantID) (map[events.TenantID]Supplier, error) {
+	found, err := docstore.In[Supplier](q.Mongo, Suppliers.Model()).GetAll(ctx, authz.SystemScope("the name of a supplier"), keys(ids))
+	if err != nil {
+		return nil, err
+	}
+	named := make(map[events.TenantID]Supplier, len(found))
+	for _, s := range found {
+		named[s.ID] = s
+	}
+	return named, nil
+}

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"tenure/internal/authz"
@@ -18,6 +19,10 @@ type User struct {
 	Role     events.Role     `bson:"role"`
 	Status   authz.Status    `bson:"status"`
 	Supplier events.TenantID `bson:"supplier_id"` // empty: none
+	// DefaultRole is what memberships get that name no role; empty: his own.
+	DefaultRole events.Role `bson:"default_role"`
+	// Scopes are the suppliers in which he has a membership, sorted.
+	Scopes []events.TenantID `bson:"scopes"`
 	// Former is the status that enabling restores; empty when he is not
 	// disabled.
 	Former    authz.Status   `bson:"former_status"`
@@ -28,23 +33,30 @@ type User struct {
 	Version   events.Version `bson:"version"`    // of his stream
 }
 
-// Users is the read model behind GET /users.
+// userEvents are those of a user's own stream.
+var userEvents = []events.Payload{
+	events.UserCreated{},
+	events.UserRenamed{},
+	events.UserEmailChanged{},
+	events.UserRoleChanged{},
+	events.UserDefaultRoleChanged{},
+	events.UserActivated{},
+	events.UserDisabled{},
+	events.UserEnabled{},
+	events.UserDeleted{},
+}
+
+// Users is the read model behind GET /users. A user is visible in the supplier
+// that made him, and in those that he has a membership in; a global membership
+// makes him visible nowhere.
 var Users = Projection[User]{
 	Name:    "users",
-	Version: 1,
-	Handles: []events.Payload{
-		events.UserCreated{},
-		events.UserRenamed{},
-		events.UserRoleChanged{},
-		events.UserActivated{},
-		events.UserDisabled{},
-		events.UserEnabled{},
-		events.UserDeleted{},
-	},
-	Keys:  userKeys,
-	Apply: applyToUser,
+	Version: 2,
+	Handles: slices.Concat(userEvents, membershipEvents),
+	Keys:    userKeys,
+	Apply:   applyToUser,
 	Tags: func(u *User) authz.Tags {
-		return authz.Tags{Tenants: ifAny(u.Supplier), Owner: u.ID}
+		return authz.Tags{Tenants: u.visibleIn(), Owner: u.ID}
 	},
 	Texts: func(u *User) map[string]string {
 		return map[string]string{"email": u.Email, "name": u.Name}
@@ -54,13 +66,34 @@ var Users = Projection[User]{
 
 // userKeys are the user whose stream it is, for what Users handles.
 func userKeys(e events.Recorded) []docstore.Key {
-	switch e.Payload.(type) {
-	case events.UserCreated, events.UserRenamed, events.UserRoleChanged, events.UserActivated,
-		events.UserDisabled, events.UserEnabled, events.UserDeleted:
-		return []docstore.Key{docstore.Key(e.Stream.ID)}
-	default:
-		return nil
+	if id, ok := userOf(e); ok {
+		return []docstore.Key{docstore.Key(id)}
 	}
+	return nil
+}
+
+// userOf is the user whose own or whose membership's an event is, and false for
+// all others.
+func userOf(e events.Recorded) (events.UserID, bool) {
+	switch p := e.Payload.(type) {
+	case events.UserCreated, events.UserRenamed, events.UserEmailChanged, events.UserRoleChanged, events.UserDefaultRoleChanged,
+		events.UserActivated, events.UserDisabled, events.UserEnabled, events.UserDeleted:
+		return events.UserID(e.Stream.ID), true
+	case events.MembershipSet:
+		return p.User, true
+	case events.MembershipRemoved:
+		return p.User, true
+	default:
+		return "", false
+	}
+}
+
+// visibleIn are the suppliers in which a user is visible, each once.
+func (u *User) visibleIn() []events.TenantID {
+	if u.Supplier == "" || slices.Contains(u.Scopes, u.Supplier) {
+		return u.Scopes
+	}
+	return append([]events.TenantID{u.Supplier}, u.Scopes...)
 }
 
 func applyToUser(u *User, _ docstore.Key, e events.Recorded) {
@@ -75,8 +108,18 @@ func applyToUser(u *User, _ docstore.Key, e events.Recorded) {
 		return // nothing happens to one who is not
 	}
 	switch p := e.Payload.(type) {
+	case events.MembershipSet:
+		u.join(p.Supplier)
+		return
+	case events.MembershipRemoved:
+		u.leave(p.Supplier)
+		return
 	case events.UserRenamed:
 		u.Name = p.Name
+	case events.UserEmailChanged:
+		u.Email = p.Email
+	case events.UserDefaultRoleChanged:
+		u.DefaultRole = p.Role
 	case events.UserRoleChanged:
 		u.Role = p.Role
 	case events.UserActivated:
@@ -92,15 +135,33 @@ func applyToUser(u *User, _ docstore.Key, e events.Recorded) {
 	u.UpdatedAt, u.UpdatedBy, u.Version = moment(e), e.Meta.Actor, e.Version
 }
 
+// join notes a membership. Global ones are no scope.
+func (u *User) join(t events.TenantID) {
+	if i, found := slices.BinarySearch(u.Scopes, t); !found && t != "" {
+		u.Scopes = slices.Insert(slices.Clone(u.Scopes), i, t)
+	}
+}
+
+// leave notes the end of a membership.
+func (u *User) leave(t events.TenantID) {
+	i, found := slices.BinarySearch(u.Scopes, t)
+	switch {
+	case found && len(u.Scopes) == 1:
+		u.Scopes = nil // as it was before the first
+	case found:
+		u.Scopes = slices.Delete(slices.Clone(u.Scopes), i, i+1)
+	}
+}
+
 // stand moves the user's status.
 func (u *User) stand(moved func(authz.Standing) authz.Standing) {
 	s := moved(authz.Standing{Status: u.Status, Former: u.Former})
 	u.Status, u.Former = s.Status, s.Former
 }
 
-// FoldUser is the user as past, the whole history of his stream, leaves him:
-// what the read model shows as soon as it is there. The zero User is deleted,
-// or never was.
+// FoldUser is the user as past, the whole history of his stream and of his
+// memberships in the order of the log, leaves him: what the read model shows as
+// soon as it is there. The zero User is deleted, or never was.
 func FoldUser(past []events.Recorded) User {
 	return foldStream(Users, past)
 }
