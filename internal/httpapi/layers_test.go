@@ -275,10 +275,10 @@ func TestSpansHoldNothingPersonal(t *testing.T) {
 	spans := tracetest.NewSpanRecorder()
 	s := testServer(io.Discard)
 	s.Traces = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
-	request{path: "/api/v1/things?search=ada", as: "admin", header: map[string]string{"User-Agent": "ada-agent"}}.send(t, start(t, s, things))
+	request{path: "/api/v1/things?search=lovelace", as: "admin", header: map[string]string{"User-Agent": "lovelace-agent"}}.send(t, start(t, s, things))
 	for _, span := range spans.Ended() {
 		for _, a := range span.Attributes() {
-			if v := a.Value.String(); strings.Contains(v, "ada") || strings.Contains(v, "127.0.0.1") || strings.Contains(v, "admin") {
+			if v := a.Value.String(); strings.Contains(v, "lovelace") || strings.Contains(v, "127.0.0.1") || strings.Contains(v, "admin") {
 				t.Errorf("%s: %s", a.Key, v)
 			}
 		}
