@@ -7,6 +7,7 @@ import (
 	"tenure/internal/authz"
 	"tenure/internal/events"
 	"tenure/internal/fault"
+	"tenure/internal/projections"
 )
 
 type meBody struct {
@@ -23,8 +24,8 @@ type meAnswer struct{ Body meBody }
 // routeMe offers the caller to himself.
 func (s *Server) routeMe(a *api) {
 	op := operations(s.Prefix, "me")
-	route(a, known(), op("get-me", http.MethodGet, "/me", "Who is calling"), s.getMe)
-	route(a, known(), op("get-user-me", http.MethodGet, "/users/me", "Who is calling"), s.getMe)
+	route(a, known(), readsFrom(op("get-me", http.MethodGet, "/me", "Who is calling"), projections.Users.Name), s.getMe)
+	route(a, known(), readsFrom(op("get-user-me", http.MethodGet, "/users/me", "Who is calling"), projections.Users.Name), s.getMe)
 }
 
 // getMe shows the caller. That there is one is known by now, so a read model

@@ -6,6 +6,7 @@ import (
 
 	"tenure/internal/events"
 	"tenure/internal/fault"
+	"tenure/internal/projections"
 )
 
 type tenantBody struct {
@@ -19,7 +20,7 @@ type tenantAnswer struct{ Body tenantBody }
 // routeTenants offers the supplier that a request names.
 func (s *Server) routeTenants(a *api) {
 	op := operations(s.Prefix, "me")
-	route(a, known(), op("get-my-tenant", http.MethodGet, "/tenants/me", "The supplier that the request names"), s.getTenant)
+	route(a, known(), readsFrom(op("get-my-tenant", http.MethodGet, "/tenants/me", "The supplier that the request names"), projections.Suppliers.Name), s.getTenant)
 }
 
 // getTenant echoes the id, and tells what is the caller's to know of it.

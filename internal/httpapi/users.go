@@ -57,9 +57,9 @@ type reasonInput struct {
 // routeUsers offers the users.
 func (s *Server) routeUsers(a *api) {
 	op := operations(s.Prefix, "users")
-	route(a, may(authz.ReadUsers), op("list-users", http.MethodGet, "/users", "List users"), s.listUsers)
+	route(a, may(authz.ReadUsers), readsFrom(op("list-users", http.MethodGet, "/users", "List users"), projections.Users.Name), s.listUsers)
 	route(a, may(authz.CreateUsers), created(op("create-user", http.MethodPost, "/users", "Open an account"), http.StatusConflict), s.createUser)
-	route(a, selfOr(authz.ReadUsers), op("get-user", http.MethodGet, "/users/{id}", "One user", http.StatusNotFound), s.getUser)
+	route(a, selfOr(authz.ReadUsers), readsFrom(op("get-user", http.MethodGet, "/users/{id}", "One user", http.StatusNotFound), projections.Users.Name), s.getUser)
 	route(a, may(authz.ChangeUsers), op("change-user", http.MethodPatch, "/users/{id}", "Change a user", http.StatusNotFound, http.StatusConflict), s.changeUser)
 	route(a, may(authz.DeleteUsers), op("delete-user", http.MethodDelete, "/users/{id}", "End an account", http.StatusNotFound, http.StatusConflict), s.deleteUser)
 	route(a, may(authz.DisableUsers), op("disable-user", http.MethodPost, "/users/{id}/disable", "Keep a user out", http.StatusNotFound, http.StatusConflict), s.disableUser)
@@ -148,7 +148,7 @@ func (s *Server) createUser(ctx context.Context, by caller, in *userCreateInput)
 	if role != nil {
 		c.Role = *role
 	}
-	receipt, err := s.Commands.CreateUser(ctx, by.Principal, c)
+	receipt, err := by.commands.CreateUser(ctx, by.Principal, c)
 	return s.userAfter(ctx, by, c.ID, receipt, err)
 }
 
@@ -161,7 +161,7 @@ func (s *Server) changeUser(ctx context.Context, by caller, in *userPatchInput) 
 		return nil, err
 	}
 	c := commands.ChangeUser{ID: in.ID, Name: in.Body.Name.orEmpty(), Role: role}
-	receipt, err := s.Commands.ChangeUser(ctx, by.Principal, c)
+	receipt, err := by.commands.ChangeUser(ctx, by.Principal, c)
 	return s.userAfter(ctx, by, in.ID, receipt, err)
 }
 
@@ -169,18 +169,18 @@ func (s *Server) deleteUser(ctx context.Context, by caller, in *userInput) (*ans
 	if err := s.seeUser(ctx, by, in.ID); err != nil {
 		return nil, err
 	}
-	receipt, err := s.Commands.DeleteUser(ctx, by.Principal, commands.DeleteUser{ID: in.ID})
+	receipt, err := by.commands.DeleteUser(ctx, by.Principal, commands.DeleteUser{ID: in.ID})
 	if err != nil {
 		return nil, err
 	}
-	return &answer[detailBody]{visibleHeader(s.awaitVisible(ctx, receipt)), detailBody{"Deleted user " + string(in.ID)}}, nil
+	return &answer[detailBody]{visibleHeader(s.awaitVisible(ctx, by, receipt)), detailBody{"Deleted user " + string(in.ID)}}, nil
 }
 
 func (s *Server) disableUser(ctx context.Context, by caller, in *reasonInput) (*answer[userDetailBody], error) {
 	if err := s.seeUser(ctx, by, in.ID); err != nil {
 		return nil, err
 	}
-	receipt, err := s.Commands.DisableUser(ctx, by.Principal, commands.DisableUser{ID: in.ID, Reason: in.reason()})
+	receipt, err := by.commands.DisableUser(ctx, by.Principal, commands.DisableUser{ID: in.ID, Reason: in.reason()})
 	return s.userAfter(ctx, by, in.ID, receipt, err)
 }
 
@@ -188,7 +188,7 @@ func (s *Server) enableUser(ctx context.Context, by caller, in *reasonInput) (*a
 	if err := s.seeUser(ctx, by, in.ID); err != nil {
 		return nil, err
 	}
-	receipt, err := s.Commands.EnableUser(ctx, by.Principal, commands.EnableUser{ID: in.ID, Reason: in.reason()})
+	receipt, err := by.commands.EnableUser(ctx, by.Principal, commands.EnableUser{ID: in.ID, Reason: in.reason()})
 	return s.userAfter(ctx, by, in.ID, receipt, err)
 }
 
@@ -200,13 +200,16 @@ func (in *reasonInput) reason() string {
 }
 
 // userAfter answers a command about a user: as the read model shows him, or as
-// his events leave him when it does not show them yet.
+// his events leave him when it does not show them yet or is not asked.
 func (s *Server) userAfter(ctx context.Context, by caller, id events.UserID, r commands.Receipt, err error) (*answer[userDetailBody], error) {
 	if err != nil {
 		return nil, err
 	}
-	visible := s.awaitVisible(ctx, r)
-	u, err := s.Users.Get(ctx, s.sightOf(by, id), id)
+	visible := s.awaitVisible(ctx, by, r)
+	var u projections.User
+	if !by.fromLog(r) {
+		u, err = s.Users.Get(ctx, s.sightOf(by, id), id)
+	}
 	if err != nil || u.Version < r.Version {
 		u, visible = projections.FoldUser(r.History), visible && err == nil
 	}
