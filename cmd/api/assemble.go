@@ -86,6 +86,8 @@ func (p *parts) handler(r *boot.Running, s boot.API) (http.Handler, error) {
 		Keys:        &projections.APIKeyQueries{Mongo: p.mongo},
 		Log:         p.reader,
 		Visible:     p.progress.Wait,
+		Shown:       p.progress.Shown,
+		Reached:     p.progress.WaitFor,
 		Projections: p.progress.Status,
 		NewKey:      secrets.NewKey, NewID: newID, Now: time.Now,
 		Prefix: string(s.HTTP.Path), TenantHeader: string(s.HTTP.TenantHeader), DefaultTenant: s.TenantLabel,

@@ -57,9 +57,6 @@ func (x person) ended(held []eventlog.Claim, keys []apiKey) decision {
 	d = d.and(reigning(x.user, decision{writes: []write{{x.stream, []events.Payload{events.UserDeleted{User: x.id}}}}}))
 	d.release = append(d.release, held...)
 	d.remove = append(d.remove, userByID(x.id, x.stream))
-	for _, m := range x.memberships {
-		d.remove = append(d.remove, membershipsOf(x.id, m.stream))
-	}
 	for _, k := range keys {
 		d = d.ending(k)
 	}

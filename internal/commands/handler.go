@@ -28,6 +28,8 @@ type Handler struct {
 	// Now and NewID are the clock and the source of event ids.
 	Now   func() time.Time
 	NewID func() uuid.UUID
+
+	terms Terms
 }
 
 // Origin is where a request came from. It is recorded with what the request
@@ -50,12 +52,11 @@ func WithOrigin(ctx context.Context, o Origin) context.Context {
 // Receipt is the answer to a command that is durable.
 type Receipt struct {
 	Log events.LogID
-	// Stream is the one that the command is about.
-	Stream events.Stream
 	// Position is that of the last event, or of the newest event of the
 	// stream when there was nothing to change.
 	Position events.Position
-	// Version is that of the stream that the command is about.
+	// Stream is what the command is about, and Version the one it has now.
+	Stream  events.Stream
 	Version events.Version
 	// Events is what was appended, to all streams. It is empty when the
 	// command found nothing to change.
@@ -63,6 +64,9 @@ type Receipt struct {
 	// History is the whole stream that the command is about, with what was
 	// appended: enough to answer without a read model.
 	History []events.Recorded
+	// Replayed is set when the command had happened before, and this is the
+	// receipt of then.
+	Replayed bool
 
 	streams map[events.Stream][]events.Recorded
 }

@@ -63,6 +63,7 @@ func (h *Handler) IssueAPIKey(ctx context.Context, by authz.Principal, c IssueAP
 			}
 			return i.decide(by)
 		},
+		shownOnce: true,
 	})
 }
 

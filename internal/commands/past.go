@@ -17,6 +17,7 @@ const maxSet = 1000
 type past struct {
 	reader  eventlog.Querier
 	attempt int             // from 1
+	certain bool            // a version is asked for, so none is assumed
 	order   []events.Stream // as they were read; the first is what the command is about
 	streams map[events.Stream][]events.Recorded
 	seen    []eventlog.Seen
@@ -26,7 +27,7 @@ type past struct {
 // have no events, without a look: if it has, the append fails, and the next
 // attempt reads it.
 func (p *past) begin(ctx context.Context, s events.Stream) error {
-	if p.attempt > 1 {
+	if p.attempt > 1 || p.certain {
 		return p.read(ctx, s)
 	}
 	p.keep(s, nil)
@@ -99,16 +100,24 @@ func (p *past) unchanged(ctx context.Context) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
+	return p.standing(head.Log), nil
+}
+
+// standing is the receipt of what stands as it was read.
+func (p *past) standing(log events.LogID) Receipt {
 	history := p.of(p.main())
-	r := Receipt{Log: head.Log, Stream: p.main(), Version: p.version(p.main()), History: history, streams: p.streams}
+	r := Receipt{Log: log, Stream: p.main(), Version: p.version(p.main()), History: history, streams: p.streams}
 	if n := len(history); n > 0 {
 		r.Position = history[n-1].Position
 	}
-	return r, nil
+	return r
 }
 
 // receipt is what was appended, as it stands in the log now.
 func (p *past) receipt(c eventlog.Command, r eventlog.Receipt) Receipt {
+	if len(c.Writes) == 0 {
+		return p.standing(r.Log)
+	}
 	out := Receipt{Log: r.Log, Stream: p.main(), Position: r.Last, streams: make(map[events.Stream][]events.Recorded, len(p.streams))}
 	for s, history := range p.streams {
 		out.streams[s] = slices.Clip(history) // what is appended to it stays ours

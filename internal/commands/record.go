@@ -36,8 +36,14 @@ type change struct {
 	// decide says what happens. It is pure, and judges by the authority that by
 	// has at this attempt.
 	decide func(by authz.Principal, p *past) (decision, error)
+	// version is that of what the command is about, where it is not the one of
+	// its stream.
+	version func(p *past) events.Version
 	// taken is the fault for a claim of this kind that another holds.
 	taken map[string]*fault.Fault
+	// shownOnce: the answer holds a secret that nobody keeps, so it cannot be
+	// given again.
+	shownOnce bool
 }
 
 // decision is what a command comes to. The zero decision changes nothing.
@@ -53,27 +59,64 @@ type write struct {
 	events []events.Payload
 }
 
-// record carries out every command: permission, load, permission on what was
-// loaded, decide, append. A race that was lost is run again, with authority
-// loaded anew when that was what moved.
+// record carries out every command: general permission, the answer that a
+// repeated request was given, load, permission on what was loaded, decide,
+// precondition, append.
 func (h *Handler) record(ctx context.Context, by authz.Principal, c change) (Receipt, error) {
+	if _, err := by.Allow(c.needs); err != nil {
+		return Receipt{}, err
+	}
+	receipt, found, err := h.former(ctx, by, c)
+	if err == nil && !found {
+		receipt, err = h.carryOut(ctx, by, c)
+	}
+	switch {
+	case err != nil:
+		return Receipt{}, explain(err, c)
+	case h.terms.Answered != nil:
+		h.terms.Answered(receipt)
+	}
+	return receipt, nil
+}
+
+// carryOut tries a command until it is decided. What is refused may be refused
+// because the same request has been carried out meanwhile: then its answer
+// counts, as long as whoever asks still may.
+func (h *Handler) carryOut(ctx context.Context, by authz.Principal, c change) (Receipt, error) {
+	receipt, by, err := h.attempts(ctx, by, c)
+	if f := fault.As(err); f == nil || f.Kind == fault.Unavailable {
+		return receipt, err
+	}
+	if _, denied := by.Allow(c.needs); denied != nil {
+		return Receipt{}, err
+	}
+	former, found, failed := h.former(ctx, by, c)
+	if !found {
+		return Receipt{}, errors.Join(err, failed)
+	}
+	return former, failed
+}
+
+// attempts tries a command. A race that was lost is run again, with authority
+// loaded anew when that was what moved. It gives the authority it came to.
+func (h *Handler) attempts(ctx context.Context, by authz.Principal, c change) (Receipt, authz.Principal, error) {
 	for attempt := 1; ; attempt++ {
 		receipt, err := h.attempt(ctx, by, c, attempt)
 		var moved *eventlog.MovedError
 		switch {
 		case err == nil:
-			return receipt, nil
+			return receipt, by, nil
 		case !errors.Is(err, eventlog.ErrMoved) && !errors.Is(err, eventlog.ErrSetChanged):
-			return Receipt{}, explain(err, c)
+			return Receipt{}, by, explain(err, c)
 		case attempt == maxAttempts:
-			return Receipt{}, fmt.Errorf("%w: %w", contended(), err)
+			return Receipt{}, by, fmt.Errorf("%w: %w", contended(), err)
 		case errors.As(err, &moved) && restsOn(by, moved.Stream):
 			if by, err = h.reload(ctx, by, moved); err != nil {
-				return Receipt{}, err
+				return Receipt{}, by, err
 			}
 		}
 		if err := pause(ctx, time.Duration(rand.Int64N(int64(attempt)*int64(time.Millisecond)))); err != nil {
-			return Receipt{}, fmt.Errorf("commands: %w", err)
+			return Receipt{}, by, fmt.Errorf("commands: %w", err)
 		}
 	}
 }
@@ -84,7 +127,7 @@ func (h *Handler) attempt(ctx context.Context, by authz.Principal, c change, att
 	if err != nil {
 		return Receipt{}, err
 	}
-	p := &past{reader: h.Reader, attempt: attempt}
+	p := &past{reader: h.Reader, attempt: attempt, certain: h.terms.IfMatch.Asked}
 	if err := load(ctx, by, c, p); err != nil {
 		return Receipt{}, err
 	}
@@ -94,13 +137,29 @@ func (h *Handler) attempt(ctx context.Context, by authz.Principal, c change, att
 		}
 	}
 	d, err := c.decide(by, p)
-	if err != nil {
+	if d, err = h.terms.IfMatch.weigh(c.versionOf(p), d, err); err != nil {
 		return Receipt{}, err
 	}
-	if len(d.writes) == 0 {
+	if len(d.writes) == 0 && h.terms.Once == nil {
 		return p.unchanged(ctx)
 	}
-	return h.append(ctx, by, allowed, p, d)
+	r, done, err := h.append(ctx, by, allowed, p, d)
+	switch {
+	case err != nil:
+		return Receipt{}, err
+	case done.Replayed: // another was first, between the look and the append
+		return h.again(ctx, c, done.Response, done.Last)
+	default:
+		return r, nil
+	}
+}
+
+// versionOf is the version that a precondition is about.
+func (c change) versionOf(p *past) events.Version {
+	if c.version != nil {
+		return c.version(p)
+	}
+	return p.version(p.main())
 }
 
 // maxLoad is how long it may take to read what a command is decided by. The
@@ -144,7 +203,7 @@ func namedSupplier(ctx context.Context, by authz.Principal, needs authz.Permissi
 // append appends a decision, and with it states everything it rests on. If the
 // process dies before the answer, the decision is in the log whole or not at
 // all, and the caller knows of neither.
-func (h *Handler) append(ctx context.Context, by authz.Principal, allowed events.AllowedBy, p *past, d decision) (Receipt, error) {
+func (h *Handler) append(ctx context.Context, by authz.Principal, allowed events.AllowedBy, p *past, d decision) (Receipt, eventlog.Receipt, error) {
 	c := eventlog.Command{
 		Meta: h.meta(ctx, by, allowed), Take: d.take, Release: d.release, Add: d.add, Remove: d.remove, Seen: p.seen,
 	}
@@ -166,16 +225,20 @@ func (h *Handler) append(ctx context.Context, by authz.Principal, allowed events
 		_, loaded := p.streams[f.Stream]
 		switch {
 		case loaded && p.version(f.Stream) != f.Version:
-			return Receipt{}, &eventlog.MovedError{Stream: f.Stream, Expected: f.Version, Actual: p.version(f.Stream)}
+			return Receipt{}, eventlog.Receipt{}, &eventlog.MovedError{Stream: f.Stream, Expected: f.Version, Actual: p.version(f.Stream)}
 		case !loaded && !written[f.Stream]:
 			c.Reads = append(c.Reads, eventlog.Read{Stream: f.Stream, Version: f.Version})
 		}
 	}
-	r, err := h.Appender.Append(ctx, c)
-	if err != nil {
-		return Receipt{}, err
+	var err error
+	if c.Idempotency, err = h.remembered(by, p, c.Writes); err != nil {
+		return Receipt{}, eventlog.Receipt{}, err
 	}
-	return p.receipt(c, r), nil
+	r, err := h.Appender.Append(ctx, c)
+	if err != nil || r.Replayed {
+		return Receipt{}, r, err
+	}
+	return p.receipt(c, r), r, nil
 }
 
 // meta says who did it, by what right and from where.
@@ -214,7 +277,7 @@ func (h *Handler) reload(ctx context.Context, by authz.Principal, moved *eventlo
 			return by, fmt.Errorf("commands: load authority again: %w", err)
 		}
 		if !fresh.Known() {
-			return by, authorityLost()
+			return fresh, authorityLost()
 		}
 		// What it knows may have been the newer one: then what was read of the
 		// stream was old, and the next attempt reads it again. What it does not
@@ -240,6 +303,8 @@ func explain(err error, c change) error {
 			return f
 		}
 		return fmt.Errorf("commands: %w", err)
+	case errors.Is(err, eventlog.ErrKeyReused):
+		return keyReused()
 	case errors.Is(err, eventlog.ErrUnknownOutcome):
 		return fmt.Errorf("%w: %w", &fault.Fault{
 			Kind: fault.Unavailable, Code: "outcome_unknown", RetryAfter: time.Second,

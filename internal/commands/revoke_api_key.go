@@ -21,7 +21,7 @@ type RevokeAPIKeyNamed struct {
 // RevokeAPIKey carries out c. It fails with NotFound, also for a key of another
 // user and for one that was revoked.
 func (h *Handler) RevokeAPIKey(ctx context.Context, by authz.Principal, c RevokeAPIKey) (Receipt, error) {
-	return h.overKey(ctx, by, c.ID, func(k apiKey) (decision, error) { return decision{}.ending(k), nil })
+	return h.record(ctx, by, overKey(by, c.ID, func(k apiKey) (decision, error) { return decision{}.ending(k), nil }))
 }
 
 // RevokeAPIKeyNamed carries out c. It fails with NotFound when there is none.

@@ -25,7 +25,9 @@ type RotateAPIKey struct {
 // user; with Conflict key_expired; or with Invalid for a grace out of range.
 func (h *Handler) RotateAPIKey(ctx context.Context, by authz.Principal, c RotateAPIKey) (Receipt, error) {
 	now := h.Now()
-	return h.overKey(ctx, by, c.ID, func(k apiKey) (decision, error) { return rotateAPIKey(k, c, now) })
+	rotate := overKey(by, c.ID, func(k apiKey) (decision, error) { return rotateAPIKey(k, c, now) })
+	rotate.shownOnce = true
+	return h.record(ctx, by, rotate)
 }
 
 // rotateAPIKey decides.
@@ -57,11 +59,11 @@ func rotateAPIKey(k apiKey, c RotateAPIKey, now time.Time) (decision, error) {
 	return d, nil
 }
 
-// overKey carries out a command about one key, which is its owner's alone. A
-// key of another is unknown, whoever asks.
-func (h *Handler) overKey(ctx context.Context, by authz.Principal, id events.KeyID, decide func(apiKey) (decision, error)) (Receipt, error) {
+// overKey is a command about one key, which is its owner's alone. A key of
+// another is unknown, whoever asks.
+func overKey(by authz.Principal, id events.KeyID, decide func(apiKey) (decision, error)) change {
 	var k apiKey
-	return h.record(ctx, by, change{
+	return change{
 		needs: authz.ManageOwnKeys,
 		load: func(ctx context.Context, p *past) (err error) {
 			if k, err = loadKey(ctx, p, id); err != nil {
@@ -74,5 +76,5 @@ func (h *Handler) overKey(ctx context.Context, by authz.Principal, id events.Key
 		},
 		over:   func(by authz.Principal, _ *past) error { return by.AllowOn(authz.ManageOwnKeys, k.user) },
 		decide: func(authz.Principal, *past) (decision, error) { return decide(k) },
-	})
+	}
 }

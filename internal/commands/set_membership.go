@@ -108,7 +108,20 @@ func (h *Handler) ReplaceMemberships(ctx context.Context, by authz.Principal, c 
 		decide: func(by authz.Principal, _ *past) (decision, error) {
 			return entitled{by, suppliers}.document(x, &c.Document)
 		},
+		version: func(p *past) events.Version { return x.documentVersion(by, p) },
 	})
+}
+
+// documentVersion is the version of all memberships that the caller may see,
+// together: the sum of theirs.
+func (x person) documentVersion(by authz.Principal, p *past) events.Version {
+	var sum events.Version
+	for _, m := range x.memberships {
+		if by.UserID() == x.id || by.UserScope().Sees(authz.Tags{Tenants: []events.TenantID{m.supplier}}) {
+			sum += p.version(m.stream)
+		}
+	}
+	return sum
 }
 
 // document decides the whole of a document: the default role first, since the

@@ -17,11 +17,11 @@ func (c Collection[T]) Plan(ctx context.Context, s authz.Scope, q Query) (page, 
 	}
 	page, err = c.explain(ctx, bson.D{
 		{Key: "find", Value: c.model.String()},
-		{Key: "filter", Value: filter},
+		{Key: "filter", Value: q.page(s, filter)},
 		{Key: "sort", Value: q.Order.sort()},
 		{Key: "skip", Value: q.Skip},
-		{Key: "limit", Value: q.Limit},
-		{Key: "projection", Value: bodyOnly},
+		{Key: "limit", Value: q.Limit + 1},
+		{Key: "projection", Value: q.Order.shown()},
 	})
 	if err != nil {
 		return nil, nil, err

@@ -73,8 +73,19 @@ func Search(text string) Condition {
 type Query struct {
 	Where []Condition // all of them hold
 	Order Order
+	// After, when set, begins the page behind a place, however many come
+	// before it by now.
+	After *Place
 	Skip  int
 	Limit int
+}
+
+// page is a filter for the page alone, which is within a scope already.
+func (q Query) page(s authz.Scope, filter bson.D) bson.D {
+	if q.After == nil {
+		return filter
+	}
+	return bson.D{{Key: "$and", Value: bson.A{filter, q.Order.beyond(*q.After, several(s))}}}
 }
 
 // filter is what the query asks for within a scope, and false when that can be

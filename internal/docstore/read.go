@@ -35,65 +35,89 @@ func (c Collection[T]) GetAll(ctx context.Context, s authz.Scope, keys []Key) (m
 	if !ok || len(keys) == 0 {
 		return nil, nil
 	}
-	docs, err := c.find(ctx, filter, options.Find())
+	bodies := make(map[Key]T, len(keys))
+	err := c.each(ctx, filter, options.Find().SetProjection(bodyOnly), func(_ bson.Raw, d stored[T]) error {
+		bodies[d.Key] = *d.Body
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	bodies := make(map[Key]T, len(docs))
-	for _, d := range docs {
-		bodies[d.Key] = *d.Body
 	}
 	return bodies, nil
 }
 
-// List reads a page of what is within the scope, and how many there are on all
-// pages. It fails with ErrUnavailable.
-func (c Collection[T]) List(ctx context.Context, s authz.Scope, q Query) ([]T, int64, error) {
+// Found is a page of a list.
+type Found[T any] struct {
+	Items []T
+	// Total is how many there are on all pages.
+	Total int64
+	// Last is the place of the last item; nil when no more follow.
+	Last *Place
+}
+
+// List reads a page of what is within the scope. It fails with ErrUnavailable.
+func (c Collection[T]) List(ctx context.Context, s authz.Scope, q Query) (Found[T], error) {
+	var page Found[T]
+	more := false
 	filter, ok := q.filter(s)
 	if !ok {
-		return nil, 0, nil
+		return page, nil
 	}
-	docs, err := c.find(ctx, filter, q.options())
+	// One more than is asked for tells whether more follow.
+	err := c.each(ctx, q.page(s, filter), q.options(), func(raw bson.Raw, d stored[T]) error {
+		if len(page.Items) < q.Limit {
+			page.Items = append(page.Items, *d.Body)
+			last, err := q.Order.placeOf(raw, d.Key)
+			page.Last = &last
+			return err
+		}
+		more = true
+		return nil
+	})
 	if err != nil {
-		return nil, 0, err
+		return Found[T]{}, err
 	}
-	bodies := make([]T, len(docs))
-	for i, d := range docs {
-		bodies[i] = *d.Body
+	if !more {
+		page.Last = nil
 	}
-	if n := len(docs); n > 0 && n < q.Limit { // the last page tells by itself
-		return bodies, int64(q.Skip + n), nil
+	if n := len(page.Items); n > 0 && !more && q.After == nil { // the last page tells by itself
+		page.Total = int64(q.Skip + n)
+		return page, nil
 	}
-	total, err := c.count(ctx, filter)
-	return bodies, total, err
+	page.Total, err = c.count(ctx, filter)
+	return page, err
 }
 
 func (q Query) options() *options.FindOptionsBuilder {
-	return options.Find().SetSort(q.Order.sort()).SetSkip(int64(q.Skip)).SetLimit(int64(q.Limit))
+	return options.Find().SetSort(q.Order.sort()).SetSkip(int64(q.Skip)).SetLimit(int64(q.Limit) + 1).SetProjection(q.Order.shown())
 }
 
-func (c Collection[T]) find(ctx context.Context, filter bson.D, o *options.FindOptionsBuilder) ([]stored[T], error) {
+// each hands over what is found, one after the other. What it gets of the raw
+// document holds until it returns.
+func (c Collection[T]) each(ctx context.Context, filter bson.D, o *options.FindOptionsBuilder, do func(bson.Raw, stored[T]) error) error {
 	limited, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	found, err := c.mongo().Find(limited, filter, o.SetProjection(bodyOnly))
+	found, err := c.mongo().Find(limited, filter, o)
 	if err != nil {
-		return nil, failed(ctx, "read "+c.model.String(), err)
+		return failed(ctx, "read "+c.model.String(), err)
 	}
 	defer found.Close(ctx)
-	var docs []stored[T]
 	for found.Next(limited) {
 		var d stored[T]
 		if err := found.Decode(&d); err != nil {
-			return nil, fmt.Errorf("docstore: a document of %s cannot be read: %w", c.model, err)
+			return fmt.Errorf("docstore: a document of %s cannot be read: %w", c.model, err)
 		}
-		if d.Body != nil {
-			docs = append(docs, d)
+		if d.Body == nil {
+			continue
+		}
+		if err := do(found.Current, d); err != nil {
+			return err
 		}
 	}
 	if err := found.Err(); err != nil {
-		return nil, failed(ctx, "read "+c.model.String(), err)
+		return failed(ctx, "read "+c.model.String(), err)
 	}
-	return docs, nil
+	return nil
 }
 
 func (c Collection[T]) count(ctx context.Context, filter bson.D) (int64, error) {

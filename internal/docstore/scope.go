@@ -31,6 +31,15 @@ func within(s authz.Scope) (bson.D, bool) {
 	}
 }
 
+// several tells whether a scope looks into more than one part of an index.
+func several(s authz.Scope) bool {
+	parts := len(named(s.Tenants()))
+	if s.Owner() != "" {
+		parts++
+	}
+	return !s.Everything() && parts > 1
+}
+
 // named leaves out the tenant without a name, which some document may carry by
 // mistake and nobody may ask for.
 func named(tenants []events.TenantID) []events.TenantID {

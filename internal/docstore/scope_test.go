@@ -71,9 +71,9 @@ func TestConditionsThatMatchNothing(t *testing.T) {
 	for name, cond := range map[string]Condition{
 		"the zero condition": {}, "no key": KeyIn(nil), "a tenant without a name": VisibleIn(""), "half a character": Search("\xc3"),
 	} {
-		items, total, err := c.List(t.Context(), all(), Query{Where: []Condition{cond}, Order: order, Limit: 10})
-		if len(items) != 0 || total != 0 || err != nil {
-			t.Errorf("%s matches %v, %d, %v", name, items, total, err)
+		found, err := c.List(t.Context(), all(), Query{Where: []Condition{cond}, Order: order, Limit: 10})
+		if len(found.Items) != 0 || found.Total != 0 || err != nil {
+			t.Errorf("%s matches %v, %v", name, found, err)
 		}
 	}
 }

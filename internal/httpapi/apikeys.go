@@ -76,30 +76,30 @@ func (s *Server) routeKeys(a *api) {
 	route(a, may(authz.ManageOwnKeys), mine("replace-my-api-key", http.MethodPost, "/me/api-key", "Replace the default key", http.StatusConflict), s.replaceMyKey)
 	route(a, may(authz.ManageOwnKeys), mine("revoke-my-api-key", http.MethodDelete, "/me/api-key", "End the default key", http.StatusNotFound), s.revokeMyKey)
 	op := operations(s.Prefix, "api-keys")
-	route(a, may(authz.ManageOwnKeys), op("list-api-keys", http.MethodGet, "/api-keys", "List one's keys"), s.listKeys)
+	route(a, may(authz.ManageOwnKeys), readsFrom(op("list-api-keys", http.MethodGet, "/api-keys", "List one's keys"), projections.APIKeys.Name), s.listKeys)
 	route(a, may(authz.ManageOwnKeys), created(op("issue-api-key", http.MethodPost, "/api-keys", "Get a key"), http.StatusConflict), s.issueKey)
-	route(a, may(authz.ManageOwnKeys), op("get-api-key", http.MethodGet, "/api-keys/{id}", "One key", http.StatusNotFound), s.getKey)
+	route(a, may(authz.ManageOwnKeys), readsFrom(op("get-api-key", http.MethodGet, "/api-keys/{id}", "One key", http.StatusNotFound), projections.APIKeys.Name), s.getKey)
 	route(a, may(authz.ManageOwnKeys), op("revoke-api-key", http.MethodDelete, "/api-keys/{id}", "End a key", http.StatusNotFound), s.revokeKey)
 	route(a, may(authz.ManageOwnKeys), op("rotate-api-key", http.MethodPost, "/api-keys/{id}/rotate", "Replace what a key reads", http.StatusNotFound, http.StatusConflict), s.rotateKey)
 }
 
 func (s *Server) replaceMyKey(ctx context.Context, by caller, _ *nothing) (*answer[myKeyBody], error) {
 	key := s.NewKey()
-	receipt, err := s.Commands.IssueAPIKey(ctx, by.Principal, commands.IssueAPIKey{
+	receipt, err := by.commands.IssueAPIKey(ctx, by.Principal, commands.IssueAPIKey{
 		ID: events.KeyID(s.NewID().String()), Owner: by.UserID(), Name: commands.DefaultKey, Secret: secretOf(key), Replace: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &answer[myKeyBody]{visibleHeader(s.awaitVisible(ctx, receipt)), myKeyBody{key.Plain}}, nil
+	return &answer[myKeyBody]{visibleHeader(s.awaitVisible(ctx, by, receipt)), myKeyBody{key.Plain}}, nil
 }
 
 func (s *Server) revokeMyKey(ctx context.Context, by caller, _ *nothing) (*answer[detailBody], error) {
-	receipt, err := s.Commands.RevokeAPIKeyNamed(ctx, by.Principal, commands.RevokeAPIKeyNamed{Owner: by.UserID(), Name: commands.DefaultKey})
+	receipt, err := by.commands.RevokeAPIKeyNamed(ctx, by.Principal, commands.RevokeAPIKeyNamed{Owner: by.UserID(), Name: commands.DefaultKey})
 	if err != nil {
 		return nil, err
 	}
-	return &answer[detailBody]{visibleHeader(s.awaitVisible(ctx, receipt)), detailBody{"API key revoked successfully"}}, nil
+	return &answer[detailBody]{visibleHeader(s.awaitVisible(ctx, by, receipt)), detailBody{"API key revoked successfully"}}, nil
 }
 
 func (s *Server) listKeys(ctx context.Context, by caller, in *keysInput) (*listAnswer[KeyBody], error) {
@@ -126,11 +126,11 @@ func (s *Server) issueKey(ctx context.Context, by caller, in *keyCreateInput) (*
 	}
 	key := s.NewKey()
 	c.ID, c.Owner, c.Secret = events.KeyID(s.NewID().String()), by.UserID(), secretOf(key)
-	receipt, err := s.Commands.IssueAPIKey(ctx, by.Principal, c)
+	receipt, err := by.commands.IssueAPIKey(ctx, by.Principal, c)
 	if err != nil {
 		return nil, err
 	}
-	visible := s.awaitVisible(ctx, receipt)
+	visible := s.awaitVisible(ctx, by, receipt)
 	body := issuedKeyBody{KeyBody: showKey(projections.FoldAPIKey(receipt.History)), Plain: key.Plain}
 	return &answer[issuedKeyBody]{visibleHeader(visible), body}, nil
 }
@@ -141,22 +141,22 @@ func (s *Server) rotateKey(ctx context.Context, by caller, in *keyRotateInput) (
 	if in.Body != nil {
 		c.Grace = time.Duration(in.Body.GraceSeconds) * time.Second
 	}
-	receipt, err := s.Commands.RotateAPIKey(ctx, by.Principal, c)
+	receipt, err := by.commands.RotateAPIKey(ctx, by.Principal, c)
 	if err != nil {
 		return nil, err
 	}
-	visible := s.awaitVisible(ctx, receipt)
+	visible := s.awaitVisible(ctx, by, receipt)
 	k := projections.FoldAPIKey(receipt.History)
 	body := rotatedKeyBody{KeyBody: showKey(k), PreviousExpiresAt: k.PreviousExpiresAt, Plain: key.Plain}
 	return &answer[rotatedKeyBody]{visibleHeader(visible), body}, nil
 }
 
 func (s *Server) revokeKey(ctx context.Context, by caller, in *keyInput) (*done, error) {
-	receipt, err := s.Commands.RevokeAPIKey(ctx, by.Principal, commands.RevokeAPIKey{ID: in.ID})
+	receipt, err := by.commands.RevokeAPIKey(ctx, by.Principal, commands.RevokeAPIKey{ID: in.ID})
 	if err != nil {
 		return nil, err
 	}
-	return &done{visibleHeader(s.awaitVisible(ctx, receipt))}, nil
+	return &done{visibleHeader(s.awaitVisible(ctx, by, receipt))}, nil
 }
 
 // command reads what the schema of a key cannot say.

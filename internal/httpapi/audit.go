@@ -93,8 +93,8 @@ func (s *Server) routeAudit(a *api) {
 		"application/json": schema(reflect.TypeFor[auditList]()),
 		ndjson:             schema(reflect.TypeFor[auditEvent]()),
 	}}}
-	route(a, may(authz.ReadLog), list, s.listEvents)
-	route(a, may(authz.ReadLog), op("get-event", http.MethodGet, "/audit/events/{position}", "One event", http.StatusNotFound), s.getEvent)
+	route(a, may(authz.ReadLog), readsFrom(list), s.listEvents)
+	route(a, may(authz.ReadLog), readsFrom(op("get-event", http.MethodGet, "/audit/events/{position}", "One event", http.StatusNotFound)), s.getEvent)
 }
 
 func (s *Server) listEvents(ctx context.Context, by caller, in *auditInput) (*auditAnswer, error) {

@@ -70,24 +70,24 @@ func isJSON(h http.Header) bool {
 
 // checkBody reads the body, if the operation takes one, and checks it against
 // the operation's schema as far as huma does not. It leaves what it read for
-// huma. It fails when the body is over the limit or does not arrive.
-func (a *api) checkBody(w http.ResponseWriter, r *http.Request, op *huma.Operation) ([]fault.Detail, error) {
+// huma, and gives it. It fails when the body is over the limit or does not arrive.
+func (a *api) checkBody(w http.ResponseWriter, r *http.Request, op *huma.Operation) ([]byte, []fault.Detail, error) {
 	if op.RequestBody == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	data, err := a.readBody(w, r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(data))
 	if len(bytes.TrimLeft(data, " \t\r\n")) > 0 {
-		return checkJSON(data, a.OpenAPI().Components.Schemas, op.RequestBody.Content["application/json"].Schema), nil
+		return data, checkJSON(data, a.OpenAPI().Components.Schemas, op.RequestBody.Content["application/json"].Schema), nil
 	}
 	if op.RequestBody.Required {
-		return []fault.Detail{{Location: "body", Message: "a body is needed"}}, nil
+		return nil, []fault.Detail{{Location: "body", Message: "a body is needed"}}, nil
 	}
 	r.Body = http.NoBody
-	return nil, nil
+	return nil, nil, nil
 }
 
 // readBody reads no more than the limit and waits no longer than its time, so

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"tenure/internal/authz"
+	"tenure/internal/commands"
 	"tenure/internal/events"
 	"tenure/internal/fault"
 )
@@ -16,15 +17,27 @@ import (
 type caller struct {
 	authz.Principal
 	requestID string
+	// nobody: the route did not ask who is calling.
+	nobody bool
+	// commands carries out commands under the terms of this request; nil for a
+	// query.
+	commands *commands.Handler
+	token    *token // of a query; nil for none
+	reply    *reply
 }
 
 // callerKey is the one private context key of the house. The gate writes it,
-// route reads it, and nothing else does.
+// shape adds the terms of the request, route reads it, and nothing else does.
 type callerKey struct{}
 
 func callerFrom(ctx context.Context) (caller, bool) {
 	c, ok := ctx.Value(callerKey{}).(caller)
 	return c, ok
+}
+
+// known is a context in which c is who is calling.
+func (c caller) known(ctx context.Context) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
 }
 
 // tenantOf reads the header that names the active supplier. It fails with

@@ -143,6 +143,8 @@ func testServer(log io.Writer) *Server {
 	return &Server{
 		Logger: slog.New(slog.NewJSONHandler(log, nil)), Traces: tracenoop.NewTracerProvider(), Meters: metricnoop.NewMeterProvider(),
 		Propagator: propagation.TraceContext{}, Identity: principal, Origins: []string{" https://app.example.com "}, Credentials: true, Version: "test",
+		Shown:   func(...string) events.Mark { return events.Mark{Log: events.LogID{15: 1}, Position: 7} },
+		Reached: func(context.Context, events.LogID, events.Position, ...string) bool { return false },
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"tenure/internal/events"
 	"tenure/internal/fault"
+	"tenure/internal/projections"
 )
 
 type meBody struct {
@@ -34,9 +35,10 @@ type capabilitiesAnswer struct{ Body capabilitiesBody }
 // routeMe offers the caller to himself.
 func (s *Server) routeMe(a *api) {
 	op := operations(s.Prefix, "me")
-	route(a, known(), op("get-me", http.MethodGet, "/me", "Who is calling"), s.getMe)
-	route(a, known(), op("get-user-me", http.MethodGet, "/users/me", "Who is calling"), s.getMe)
-	route(a, known(), op("get-my-capabilities", http.MethodGet, "/me/capabilities", "What the caller may do and see"), s.getCapabilities)
+	shown := []string{projections.Users.Name, projections.Memberships.Name, projections.Suppliers.Name}
+	route(a, known(), readsFrom(op("get-me", http.MethodGet, "/me", "Who is calling"), shown...), s.getMe)
+	route(a, known(), readsFrom(op("get-user-me", http.MethodGet, "/users/me", "Who is calling"), shown...), s.getMe)
+	route(a, known(), readsFrom(op("get-my-capabilities", http.MethodGet, "/me/capabilities", "What the caller may do and see")), s.getCapabilities)
 }
 
 // getMe shows the caller. That there is one is known by now, so a read model

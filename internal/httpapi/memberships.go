@@ -51,6 +51,13 @@ type ScopePath struct {
 
 type membershipInput struct{ ScopePath }
 
+// entryAnswer has its tag beside the body, which has no version.
+type entryAnswer struct {
+	Visible string `header:"Visible" doc:"false: done, and not yet in the lists."`
+	ETag    string `header:"ETag" doc:"The version of this membership."`
+	Body    membershipEntry
+}
+
 type membershipSetInput struct {
 	ScopePath
 	Body EntryTerms `nameHint:"MembershipTerms"`
@@ -59,7 +66,7 @@ type membershipSetInput struct {
 // routeMemberships offers what users may do in suppliers.
 func (s *Server) routeMemberships(a *api) {
 	op := operations(s.Prefix, "memberships")
-	route(a, may(authz.ReadMemberships), op("get-memberships", http.MethodGet, "/users/{id}/memberships", "All memberships of a user", http.StatusNotFound), s.getMemberships)
+	route(a, may(authz.ReadMemberships), readsFrom(op("get-memberships", http.MethodGet, "/users/{id}/memberships", "All memberships of a user", http.StatusNotFound), projections.Users.Name, projections.Memberships.Name), s.getMemberships)
 	route(a, may(authz.ManageMemberships), op("replace-memberships", http.MethodPut, "/users/{id}/memberships", "Make these a user's memberships", http.StatusNotFound, http.StatusConflict), s.replaceMemberships)
 	route(a, may(authz.ManageMemberships), op("set-membership", http.MethodPut, "/users/{id}/memberships/{scope_type}/{scope_id}", "Make this a user's membership", http.StatusNotFound, http.StatusConflict), s.setMembership)
 	route(a, may(authz.ManageMemberships), op("remove-membership", http.MethodDelete, "/users/{id}/memberships/{scope_type}/{scope_id}", "End a user's membership", http.StatusNotFound), s.removeMembership)
@@ -83,17 +90,17 @@ func (s *Server) replaceMemberships(ctx context.Context, by caller, in *document
 	if err != nil {
 		return nil, err
 	}
-	receipt, err := s.Commands.ReplaceMemberships(ctx, by.Principal, commands.ReplaceMemberships{User: in.ID, Document: doc})
+	receipt, err := by.commands.ReplaceMemberships(ctx, by.Principal, commands.ReplaceMemberships{User: in.ID, Document: doc})
 	if err != nil {
 		return nil, err
 	}
-	visible := s.awaitVisible(ctx, receipt)
+	visible := s.awaitVisible(ctx, by, receipt)
 	past := receipt.Past(events.UserStreams, events.MembershipStreams)
 	body := showMemberships(projections.FoldUser(past), membershipsIn(s.sightOf(by, in.ID), past))
 	return &answer[membershipDoc]{visibleHeader(visible), body}, nil
 }
 
-func (s *Server) setMembership(ctx context.Context, by caller, in *membershipSetInput) (*answer[membershipEntry], error) {
+func (s *Server) setMembership(ctx context.Context, by caller, in *membershipSetInput) (*entryAnswer, error) {
 	supplier, err := in.supplier()
 	if err != nil {
 		return nil, err
@@ -102,12 +109,12 @@ func (s *Server) setMembership(ctx context.Context, by caller, in *membershipSet
 	if len(wrong) > 0 {
 		return nil, invalid(wrong)
 	}
-	receipt, err := s.Commands.SetMembership(ctx, by.Principal, commands.SetMembership{User: in.UserPath.ID, Entry: commands.Entry{Supplier: supplier, MembershipEntry: entry}})
+	receipt, err := by.commands.SetMembership(ctx, by.Principal, commands.SetMembership{User: in.UserPath.ID, Entry: commands.Entry{Supplier: supplier, MembershipEntry: entry}})
 	if err != nil {
 		return nil, err
 	}
-	visible := s.awaitVisible(ctx, receipt)
-	return &answer[membershipEntry]{visibleHeader(visible), showMembership(projections.FoldMembership(receipt.History))}, nil
+	visible := s.awaitVisible(ctx, by, receipt)
+	return &entryAnswer{visibleHeader(visible), tagOf(receipt.Version), showMembership(projections.FoldMembership(receipt.History))}, nil
 }
 
 func (s *Server) removeMembership(ctx context.Context, by caller, in *membershipInput) (*done, error) {
@@ -115,11 +122,11 @@ func (s *Server) removeMembership(ctx context.Context, by caller, in *membership
 	if err != nil {
 		return nil, err
 	}
-	receipt, err := s.Commands.RemoveMembership(ctx, by.Principal, commands.RemoveMembership{User: in.UserPath.ID, Supplier: supplier})
+	receipt, err := by.commands.RemoveMembership(ctx, by.Principal, commands.RemoveMembership{User: in.UserPath.ID, Supplier: supplier})
 	if err != nil {
 		return nil, err
 	}
-	return &done{visibleHeader(s.awaitVisible(ctx, receipt))}, nil
+	return &done{visibleHeader(s.awaitVisible(ctx, by, receipt))}, nil
 }
 
 // supplier is the one that the path names; empty for global.

@@ -60,6 +60,9 @@ func (a access) documented(op huma.Operation) ([]map[string][]string, []int) {
 	if op.Method == http.MethodPost || op.Method == http.MethodPatch || op.Method == http.MethodPut {
 		errors = append(errors, http.StatusUnsupportedMediaType)
 	}
+	if isCommand(&op) {
+		errors = append(errors, http.StatusPreconditionFailed)
+	}
 	security := []map[string][]string{}
 	if !a.open {
 		security = []map[string][]string{{byKey: {}}, {byToken: {}}}

@@ -38,7 +38,7 @@ type projectionsAnswer struct{ Body projectionsBody }
 // routeOperations offers how the read models fare.
 func (s *Server) routeOperations(a *api) {
 	op := operations(s.Prefix, "operations")
-	route(a, may(authz.ReadOperations), op("list-projections", http.MethodGet, "/operations/projections", "How the read models fare"), s.listProjections)
+	route(a, may(authz.ReadOperations), readsFrom(op("list-projections", http.MethodGet, "/operations/projections", "How the read models fare")), s.listProjections)
 }
 
 func (s *Server) listProjections(ctx context.Context, _ caller, _ *nothing) (*projectionsAnswer, error) {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"slices"
 
 	"tenure/internal/events"
 )
@@ -32,6 +33,9 @@ func (s *Server) peopleOf(ctx context.Context, ids ...events.UserID) (people, er
 // peopleAfter is peopleOf for the answer to a command, which is given also
 // when the store went away: then only the caller is known by his e-mail.
 func (s *Server) peopleAfter(ctx context.Context, by caller, ids ...events.UserID) people {
+	if by.reply.async && !slices.ContainsFunc(ids, func(id events.UserID) bool { return id != "" && id != by.UserID() }) {
+		return people{emails: map[events.UserID]string{by.UserID(): by.Email()}}
+	}
 	p, err := s.peopleOf(ctx, ids...)
 	if err != nil {
 		s.Logger.WarnContext(ctx, "an answer lacks e-mails", "error", err, "request_id", by.requestID)

@@ -27,6 +27,12 @@ func route[I, O any](a *api, needs access, op huma.Operation, h handler[I, O]) {
 	op.MaxBodyBytes = maxBody + 2
 	op.Security, op.Errors = needs.documented(op)
 	op.Parameters = append(op.Parameters, needs.headers(a.server.TenantHeader)...)
+	if !needs.open || isCommand(&op) {
+		op.Parameters = append(op.Parameters, conventional(op)...)
+	}
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{} // huma adds to it
+	}
 	huma.Register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		by, ok := callerFrom(ctx)
 		if !ok {
@@ -34,10 +40,15 @@ func route[I, O any](a *api, needs access, op huma.Operation, h handler[I, O]) {
 		}
 		out, err := h(ctx, by, in)
 		if err != nil {
+			by.reply.sayShown()
 			return nil, a.server.refuse(ctx, err, by.requestID)
 		}
+		by.reply.say(out)
 		return out, nil
 	})
+	if !needs.open || isCommand(&op) {
+		describeReplies(op, tagOfAnswer(new(O)) != "")
+	}
 }
 
 // gate finds out who is calling and where, and lets him through when needs
@@ -45,7 +56,7 @@ func route[I, O any](a *api, needs access, op huma.Operation, h handler[I, O]) {
 func (a *api) gate(needs access) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humamux.Unwrap(ctx)
-		c, err := a.identify(needs, r)
+		c, err := a.callerOf(ctx, needs, r)
 		if err == nil && !needs.open {
 			err = needs.permit(c, ctx.Param)
 		}
@@ -53,14 +64,40 @@ func (a *api) gate(needs access) func(huma.Context, func(huma.Context)) {
 			a.server.refuse(r.Context(), err, requestIDOf(r)).write(w)
 			return
 		}
-		known := context.WithValue(commands.WithOrigin(ctx.Context(), originOf(r)), callerKey{}, c)
-		next(huma.WithContext(ctx, known))
+		next(huma.WithContext(ctx, c.known(commands.WithOrigin(ctx.Context(), originOf(r)))))
+	}
+}
+
+// callerOf gives the caller, with the authority that he has at the place in the
+// log that he names. Who is not known may be known there: his key may just have
+// been made. But of such only a few wait at once, or they would take the place
+// of those who are known.
+func (a *api) callerOf(ctx huma.Context, needs access, r *http.Request) (caller, error) {
+	c, err := a.identify(needs, r)
+	if f := fault.As(err); f != nil && f.Kind == fault.Unauthenticated {
+		select {
+		case a.strangers <- struct{}{}:
+			defer func() { <-a.strangers }()
+		default:
+			return caller{}, err
+		}
+	} else if err != nil {
+		return caller{}, err
+	}
+	waited, late := a.authorityAt(ctx, needs)
+	switch {
+	case late != nil:
+		return caller{}, late
+	case waited:
+		return a.identify(needs, r)
+	default:
+		return c, err
 	}
 }
 
 // identify gives the caller; nobody, unasked, where anyone may come.
 func (a *api) identify(needs access, r *http.Request) (caller, error) {
-	c := caller{requestID: requestIDOf(r)}
+	c := caller{requestID: requestIDOf(r), nobody: needs.open}
 	if needs.open {
 		return c, nil
 	}

@@ -44,6 +44,12 @@ type Server struct {
 	// of events shows the log up to a position. It returns false when the
 	// context ends before, or when there is no point in waiting.
 	Visible func(ctx context.Context, log events.LogID, p events.Position, types []string) bool
+	// Shown tells up to where the named read models show the log, or all of them
+	// when none is named, as far as is known without asking: the zero mark when
+	// it is not. Reached waits until they show it up to a position, and returns
+	// false when the context ends before or there is no point in waiting.
+	Shown   func(models ...string) events.Mark
+	Reached func(ctx context.Context, log events.LogID, p events.Position, models ...string) bool
 	// Projections tells how every read model fares, given how far the log is
 	// ahead of a place.
 	Projections func(context.Context, func(context.Context, events.Mark) (projections.Lag, error)) []projections.ProjectionStatus
@@ -61,13 +67,14 @@ type Server struct {
 	Credentials   bool
 	Version       string        // of the program, in the description; default dev
 	Wait          time.Duration // how long a command waits until it is visible; default 2 s
+	TokenWait     time.Duration // how long a query waits for what its token names; default 5 s
 }
 
 // Handler is the whole API in its layers. It fails when a setting is missing
 // or unsafe, before anything is served.
 func (s *Server) Handler() (http.Handler, error) {
 	if s.Commands == nil || s.Users == nil || s.Memberships == nil || s.Suppliers == nil || s.Keys == nil || s.Log == nil ||
-		s.Visible == nil || s.Projections == nil || s.NewKey == nil || s.NewID == nil || s.Now == nil {
+		s.Visible == nil || s.Shown == nil || s.Reached == nil || s.Projections == nil || s.NewKey == nil || s.NewID == nil || s.Now == nil {
 		return nil, errors.New("httpapi: commands, read models, log, visibility, projections, and the sources of keys, ids and time must be set")
 	}
 	return s.serve((*Server).routes)
@@ -127,6 +134,7 @@ func (s *Server) withDefaults() (*Server, error) {
 	c.DefaultTenant = orElse(c.DefaultTenant, "platform")
 	c.Version = orElse(c.Version, "dev")
 	c.Wait = orElse(c.Wait, 2*time.Second)
+	c.TokenWait = orElse(c.TokenWait, 5*time.Second)
 	switch {
 	case c.Logger == nil || c.Traces == nil || c.Meters == nil || c.Propagator == nil:
 		return nil, errors.New("httpapi: logger, traces, meters and propagator must be set")

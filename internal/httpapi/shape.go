@@ -21,16 +21,22 @@ func (a *api) shape(ctx huma.Context, next func(huma.Context)) {
 	// What was checked is what is parsed: huma reads some encodings otherwise.
 	r.URL.RawQuery = values.Encode()
 
-	wrong, err := a.checkBody(w, r, ctx.Operation())
+	body, wrong, err := a.checkBody(w, r, ctx.Operation())
 	if err != nil {
 		a.server.refuse(r.Context(), err, requestIDOf(r)).write(w)
 		return
 	}
-	if details = append(details, wrong...); len(details) > 0 {
+	by, _ := callerFrom(ctx.Context()) // route refuses who has none
+	details = append(append(details, wrong...), a.conventions(ctx, &by, body)...)
+	if len(details) > 0 {
 		newProblem(invalid(details), requestIDOf(r)).write(w)
 		return
 	}
-	next(ctx)
+	if err := a.caughtUp(ctx.Context(), ctx.Operation(), by); err != nil {
+		a.server.refuse(r.Context(), err, requestIDOf(r)).write(w)
+		return
+	}
+	next(huma.WithContext(ctx, by.known(ctx.Context())))
 }
 
 // invalid is the fault of a request whose shape is wrong in these places.

@@ -83,10 +83,10 @@ type supplierBody struct {
 // routeSuppliers offers the suppliers.
 func (s *Server) routeSuppliers(a *api) {
 	op := operations(s.Prefix, "suppliers")
-	route(a, may(authz.ReadSuppliers), op("list-suppliers", http.MethodGet, "/suppliers", "List suppliers"), s.listSuppliers)
+	route(a, may(authz.ReadSuppliers), readsFrom(op("list-suppliers", http.MethodGet, "/suppliers", "List suppliers"), projections.Suppliers.Name), s.listSuppliers)
 	route(a, may(authz.CreateSuppliers), created(op("create-supplier", http.MethodPost, "/suppliers", "Make a supplier"), http.StatusConflict), s.createSupplier)
-	route(a, known(), op("list-my-suppliers", http.MethodGet, "/suppliers/me", "The suppliers in which the caller has authority"), s.listMySuppliers)
-	route(a, may(authz.ReadSuppliers), op("get-supplier", http.MethodGet, "/suppliers/{id}", "One supplier", http.StatusNotFound), s.getSupplier)
+	route(a, known(), readsFrom(op("list-my-suppliers", http.MethodGet, "/suppliers/me", "The suppliers in which the caller has authority"), projections.Suppliers.Name), s.listMySuppliers)
+	route(a, may(authz.ReadSuppliers), readsFrom(op("get-supplier", http.MethodGet, "/suppliers/{id}", "One supplier", http.StatusNotFound), projections.Suppliers.Name), s.getSupplier)
 	route(a, may(authz.ChangeSuppliers), op("change-supplier", http.MethodPatch, "/suppliers/{id}", "Change a supplier", http.StatusNotFound, http.StatusConflict), s.changeSupplier)
 }
 
@@ -122,7 +122,7 @@ func (s *Server) createSupplier(ctx context.Context, by caller, in *supplierCrea
 		return nil, err
 	}
 	c := commands.CreateSupplier{ID: events.TenantID(s.NewID().String()), Details: in.details()}
-	receipt, err := s.Commands.CreateSupplier(ctx, by.Principal, c)
+	receipt, err := by.commands.CreateSupplier(ctx, by.Principal, c)
 	return s.supplierAfter(ctx, by, c.ID, receipt, err)
 }
 
@@ -131,7 +131,7 @@ func (s *Server) changeSupplier(ctx context.Context, by caller, in *supplierPatc
 	if err := b.check(); err != nil {
 		return nil, err
 	}
-	receipt, err := s.Commands.ChangeSupplier(ctx, by.Principal, commands.ChangeSupplier{
+	receipt, err := by.commands.ChangeSupplier(ctx, by.Principal, commands.ChangeSupplier{
 		ID: in.ID, Name: b.Name, Slug: b.Slug, Status: b.Status, Active: b.Active,
 		LogoURL: b.LogoURL.orEmpty(), LegalName: b.LegalName.orEmpty(), LegalAddress: b.LegalAddress.orEmpty(),
 		LegalDetails: b.LegalDetails.orEmpty(), LegalEmail: b.LegalEmail.orEmpty(), LegalNumber: b.LegalNumber.orEmpty(),
@@ -146,8 +146,11 @@ func (s *Server) supplierAfter(ctx context.Context, by caller, id events.TenantI
 	if err != nil {
 		return nil, err
 	}
-	visible := s.awaitVisible(ctx, r)
-	found, err := s.Suppliers.Get(ctx, by.At(id).SupplierScope(), id)
+	visible := s.awaitVisible(ctx, by, r)
+	var found projections.Supplier
+	if !by.fromLog(r) {
+		found, err = s.Suppliers.Get(ctx, by.At(id).SupplierScope(), id)
+	}
 	if err != nil || found.Version < r.Version {
 		found, visible = projections.FoldSupplier(r.History), visible && err == nil
 	}

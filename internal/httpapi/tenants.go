@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"tenure/internal/events"
+	"tenure/internal/projections"
 )
 
 type tenantBody struct {
@@ -18,7 +19,7 @@ type tenantAnswer struct{ Body tenantBody }
 // routeTenants offers the supplier that a request names.
 func (s *Server) routeTenants(a *api) {
 	op := operations(s.Prefix, "me")
-	route(a, known(), op("get-my-tenant", http.MethodGet, "/tenants/me", "The supplier that the request names"), s.getTenant)
+	route(a, known(), readsFrom(op("get-my-tenant", http.MethodGet, "/tenants/me", "The supplier that the request names"), projections.Suppliers.Name), s.getTenant)
 }
 
 // getTenant echoes the id, and tells what is the caller's to know of it.

@@ -61,9 +61,9 @@ type reasonInput struct {
 // routeUsers offers the users.
 func (s *Server) routeUsers(a *api) {
 	op := operations(s.Prefix, "users")
-	route(a, may(authz.ReadUsers), op("list-users", http.MethodGet, "/users", "List users"), s.listUsers)
+	route(a, may(authz.ReadUsers), readsFrom(op("list-users", http.MethodGet, "/users", "List users"), projections.Users.Name), s.listUsers)
 	route(a, may(authz.CreateUsers), created(op("create-user", http.MethodPost, "/users", "Open an account"), http.StatusConflict), s.createUser)
-	route(a, selfOr(authz.ReadUsers), op("get-user", http.MethodGet, "/users/{id}", "One user", http.StatusNotFound), s.getUser)
+	route(a, selfOr(authz.ReadUsers), readsFrom(op("get-user", http.MethodGet, "/users/{id}", "One user", http.StatusNotFound), projections.Users.Name, projections.Memberships.Name, projections.Suppliers.Name), s.getUser)
 	route(a, may(authz.ChangeUsers), op("change-user", http.MethodPatch, "/users/{id}", "Change a user", http.StatusNotFound, http.StatusConflict), s.changeUser)
 	route(a, may(authz.DeleteUsers), op("delete-user", http.MethodDelete, "/users/{id}", "End an account", http.StatusNotFound, http.StatusConflict), s.deleteUser)
 	route(a, may(authz.DisableUsers), op("disable-user", http.MethodPost, "/users/{id}/disable", "Keep a user out", http.StatusNotFound, http.StatusConflict), s.disableUser)
@@ -159,7 +159,7 @@ func (s *Server) createUser(ctx context.Context, by caller, in *userCreateInput)
 	if role != nil {
 		c.Role = *role
 	}
-	receipt, err := s.Commands.CreateUser(ctx, by.Principal, c)
+	receipt, err := by.commands.CreateUser(ctx, by.Principal, c)
 	return s.userAfter(ctx, by, receipt, err)
 }
 
@@ -179,25 +179,25 @@ func (s *Server) changeUser(ctx context.Context, by caller, in *userPatchInput) 
 			return nil, invalid([]fault.Detail{{Location: "body.email", Message: noEmail}})
 		}
 	}
-	receipt, err := s.Commands.ChangeUser(ctx, by.Principal, c)
+	receipt, err := by.commands.ChangeUser(ctx, by.Principal, c)
 	return s.userAfter(ctx, by, receipt, err)
 }
 
 func (s *Server) deleteUser(ctx context.Context, by caller, in *userInput) (*answer[detailBody], error) {
-	receipt, err := s.Commands.DeleteUser(ctx, by.Principal, commands.DeleteUser{ID: in.ID})
+	receipt, err := by.commands.DeleteUser(ctx, by.Principal, commands.DeleteUser{ID: in.ID})
 	if err != nil {
 		return nil, err
 	}
-	return &answer[detailBody]{visibleHeader(s.awaitVisible(ctx, receipt)), detailBody{"Deleted user " + string(in.ID)}}, nil
+	return &answer[detailBody]{visibleHeader(s.awaitVisible(ctx, by, receipt)), detailBody{"Deleted user " + string(in.ID)}}, nil
 }
 
 func (s *Server) disableUser(ctx context.Context, by caller, in *reasonInput) (*answer[userDetailBody], error) {
-	receipt, err := s.Commands.DisableUser(ctx, by.Principal, commands.DisableUser{ID: in.ID, Reason: in.reason()})
+	receipt, err := by.commands.DisableUser(ctx, by.Principal, commands.DisableUser{ID: in.ID, Reason: in.reason()})
 	return s.userAfter(ctx, by, receipt, err)
 }
 
 func (s *Server) enableUser(ctx context.Context, by caller, in *reasonInput) (*answer[userDetailBody], error) {
-	receipt, err := s.Commands.EnableUser(ctx, by.Principal, commands.EnableUser{ID: in.ID, Reason: in.reason()})
+	receipt, err := by.commands.EnableUser(ctx, by.Principal, commands.EnableUser{ID: in.ID, Reason: in.reason()})
 	return s.userAfter(ctx, by, receipt, err)
 }
 
@@ -213,7 +213,7 @@ func (s *Server) userAfter(ctx context.Context, by caller, r commands.Receipt, e
 	if err != nil {
 		return nil, err
 	}
-	visible := s.awaitVisible(ctx, r)
+	visible := s.awaitVisible(ctx, by, r)
 	body, whole := s.detailAfter(ctx, by, r)
 	return &answer[userDetailBody]{visibleHeader(visible && whole), body}, nil
 }

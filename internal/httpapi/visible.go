@@ -20,13 +20,18 @@ type done struct {
 
 // awaitVisible waits until every live read model shows what a command did, or
 // what it found done already, so that a caller who reads next finds it. The
-// command is durable by then, so running out of time is no failure.
-func (s *Server) awaitVisible(ctx context.Context, r commands.Receipt) bool {
+// command is durable by then, so running out of time is no failure. A caller
+// who prefers not to wait is told whether they show it already.
+func (s *Server) awaitVisible(ctx context.Context, by caller, r commands.Receipt) bool {
 	types := r.Types()
 	if len(types) == 0 && len(r.History) > 0 {
 		types = []string{r.History[len(r.History)-1].Type}
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.Wait)
+	wait := s.Wait
+	if by.reply.async {
+		wait = 0
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	return s.Visible(ctx, r.Log, r.Position, types)
 }
@@ -38,3 +43,7 @@ func visibleHeader(visible bool) string {
 	}
 	return "false"
 }
+
+// fromLog tells whether an answer is made of a command's events alone: that of
+// a repetition, which is the one of then, and that to a caller in a hurry.
+func (c caller) fromLog(r commands.Receipt) bool { return r.Replayed || c.reply.async }

@@ -27,6 +27,12 @@ type Page struct {
 	// Sort is a field from the list's allow list, with "-" before it to
 	// descend; empty is the list's own order. The id always decides last.
 	Sort string
+	// Cursor is that of the page before; empty for none. It counts instead of
+	// Number.
+	Cursor string
+	// List names the list with everything that narrows it but the page. A
+	// cursor counts in the list that it is from.
+	List string
 }
 
 // Listing is a page of what a scope sees.
@@ -34,6 +40,10 @@ type Listing[T any] struct {
 	Items []T
 	// Total is how many there are on all pages.
 	Total int64
+	// Number is that of the page.
+	Number int
+	// Next is the cursor of the next page; empty when this is the last.
+	Next string
 }
 
 // UserSorts are the fields that a list of users can be ordered by.
@@ -54,33 +64,40 @@ func get[T any](ctx context.Context, m *docstore.Mongo, p Projection[T], s authz
 func list[T any](ctx context.Context, m *docstore.Mongo, p Projection[T], s authz.Scope, where []docstore.Condition,
 	page Page, sorts map[string]docstore.Field, own string,
 ) (Listing[T], error) {
-	q, err := page.query(sorts, own)
+	q, number, err := page.query(p.Name, sorts, own)
 	if err != nil {
 		return Listing[T]{}, err
 	}
 	q.Where = where
-	items, total, err := docstore.In[T](m, p.Model()).List(ctx, s, q)
-	return Listing[T]{items, total}, err
+	found, err := docstore.In[T](m, p.Model()).List(ctx, s, q)
+	if err != nil {
+		return Listing[T]{}, err
+	}
+	next, err := page.next(p.Name, orElse(page.Sort, own), number, found.Last)
+	return Listing[T]{found.Items, found.Total, number, next}, err
 }
 
-// query is the page as its store knows it.
-func (p Page) query(sorts map[string]docstore.Field, own string) (docstore.Query, error) {
+// query is the page as its store knows it, with its number.
+func (p Page) query(model string, sorts map[string]docstore.Field, own string) (docstore.Query, int, error) {
 	number, size, sort := orElse(p.Number, 1), orElse(p.Size, defaultSize), orElse(p.Sort, own)
 	name, down := strings.CutPrefix(sort, "-")
 	field, known := sorts[name]
 	switch {
 	case !known:
-		return docstore.Query{}, fault.At("query.order_by", "unknown_order", "The list cannot be ordered by this.")
+		return docstore.Query{}, 0, fault.At("query.order_by", "unknown_order", "The list cannot be ordered by this.")
 	case number < 1 || number > maxNumber:
-		return docstore.Query{}, fault.At("query.page", "out_of_range", "The page must be between 1 and 100000.")
+		return docstore.Query{}, 0, fault.At("query.page", "out_of_range", "The page must be between 1 and 100000.")
 	case size < 1 || size > maxSize:
-		return docstore.Query{}, fault.At("query.page_size", "out_of_range", "The page size must be between 1 and 100.")
+		return docstore.Query{}, 0, fault.At("query.page_size", "out_of_range", "The page size must be between 1 and 100.")
 	}
-	return docstore.Query{
-		Order: docstore.Order{By: field, Down: down},
-		Skip:  (number - 1) * size,
-		Limit: size,
-	}, nil
+	q := docstore.Query{Order: docstore.Order{By: field, Down: down}, Limit: size}
+	if p.Cursor == "" {
+		q.Skip = (number - 1) * size
+		return q, number, nil
+	}
+	c, err := p.cursor(model, sort)
+	q.After = &c.After
+	return q, c.Number, err
 }
 
 func orElse[V comparable](v, otherwise V) V {

@@ -115,10 +115,10 @@ type MembershipQueries struct {
 // Of returns those memberships of a user that s may see, by scope, with those
 // that ended. It fails with docstore.ErrUnavailable.
 func (q *MembershipQueries) Of(ctx context.Context, s authz.Scope, user events.UserID) ([]Membership, error) {
-	all, _, err := docstore.In[Membership](q.Mongo, Memberships.Model()).List(ctx, s, docstore.Query{
+	all, err := docstore.In[Membership](q.Mongo, Memberships.Model()).List(ctx, s, docstore.Query{
 		Where: []docstore.Condition{docstore.Is(ofUser, user)},
 		Order: docstore.Order{By: ofUser},
-		Limit: maxScopes, // which no page fills, so that the store need not count
+		Limit: maxScopes, // more than there can be, so that the store need not count
 	})
-	return all, err
+	return all.Items, err
 }

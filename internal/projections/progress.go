@@ -59,15 +59,15 @@ func (p *Progress) Wait(ctx context.Context, log events.LogID, position events.P
 	})
 }
 
-// WaitFor is Wait for read models by name, as a query knows those it reads. It
-// tells false for a name that there is not.
+// WaitFor is Wait for read models by name, as a query knows those it reads, or
+// for every one when none is named. It tells false for a name that there is not.
 func (p *Progress) WaitFor(ctx context.Context, log events.LogID, position events.Position, names ...string) bool {
 	for _, name := range names {
 		if !slices.ContainsFunc(p.tracks, func(t *track) bool { return t.model.Projection == name }) {
 			return false
 		}
 	}
-	return p.wait(ctx, goal{log, position}, func(t *track) bool { return slices.Contains(names, t.model.Projection) })
+	return p.wait(ctx, goal{log, position}, func(t *track) bool { return len(names) == 0 || slices.Contains(names, t.model.Projection) })
 }
 
 func (p *Progress) wait(ctx context.Context, g goal, concerns func(*track) bool) bool {

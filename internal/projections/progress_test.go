@@ -158,7 +158,8 @@ func TestAQueryWaitsForWhatItReads(t *testing.T) {
 		"what is there":                  {w.log, w.head(), []string{"users", "suppliers"}, true},
 		"what is not there yet":          {w.log, w.head() + 1, []string{"users"}, false},
 		"another log":                    {events.LogID{15: 9}, 1, []string{"users"}, false},
-		"nothing":                        {w.log, w.head() + 1, nil, true},
+		"every one, which is there":      {w.log, w.head(), nil, true},
+		"every one, which is not":        {w.log, w.head() + 1, nil, false},
 		"a read model that there is not": {w.log, 1, []string{"users", "apikeys"}, false},
 		"the beginning of another log":   {events.LogID{15: 9}, 0, []string{"users"}, true},
 	} {
