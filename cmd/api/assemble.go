@@ -73,12 +73,16 @@ func (p *parts) handler(r *boot.Running, s boot.API) (http.Handler, error) {
 		Secrets: secrets, Now: time.Now,
 		Lookup: identity.Lookup{ByKey: known.ByKey, ByUser: known.ByUser},
 	}
+	observe, err := r.Telemetry.ObserveCommands()
+	if err != nil {
+		return nil, err
+	}
 	p.need(r.Ready)
 	server := &httpapi.Server{
 		Logger: r.Logger, Traces: r.Telemetry.Traces, Meters: r.Telemetry.Meters, Propagator: r.Telemetry.Propagator,
 		Identity: who.Principal,
 		Commands: &commands.Handler{
-			Appender: p.appender, Reader: p.writer, Digest: secrets.Digests, Reload: who.Reload, Now: time.Now, NewID: newID,
+			Appender: p.appender, Reader: p.writer, Digest: secrets.Digests, Reload: who.Reload, Now: time.Now, NewID: newID, Observe: observe,
 		},
 		Users:       &projections.UserQueries{Mongo: p.mongo},
 		Memberships: &projections.MembershipQueries{Mongo: p.mongo},

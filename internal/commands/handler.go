@@ -28,6 +28,9 @@ type Handler struct {
 	// Now and NewID are the clock and the source of event ids.
 	Now   func() time.Time
 	NewID func() uuid.UUID
+	// Observe, when set, is told of each command by the permission that it
+	// needs, and of its outcome. The context that it gives is the command's.
+	Observe func(ctx context.Context, command string) (context.Context, func(error))
 
 	terms Terms
 }

@@ -62,7 +62,12 @@ type write struct {
 // record carries out every command: general permission, the answer that a
 // repeated request was given, load, permission on what was loaded, decide,
 // precondition, append.
-func (h *Handler) record(ctx context.Context, by authz.Principal, c change) (Receipt, error) {
+func (h *Handler) record(ctx context.Context, by authz.Principal, c change) (_ Receipt, err error) {
+	if h.Observe != nil {
+		var done func(error)
+		ctx, done = h.Observe(ctx, c.needs.Name())
+		defer func() { done(err) }()
+	}
 	if _, err := by.Allow(c.needs); err != nil {
 		return Receipt{}, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"tenure/internal/docstore"
 	"tenure/internal/eventlog"
+	"tenure/internal/fault"
 )
 
 // scope names this package to the instruments.
@@ -68,4 +69,44 @@ func (t *Telemetry) ObserveAppends(ctx context.Context) (func(eventlog.Batch), e
 		took.Record(ctx, b.Took.Seconds(), outcome)
 		size.Record(ctx, int64(b.Commands), outcome)
 	}, nil
+}
+
+// ObserveCommands measures commands and makes a span of each, within that of its
+// request. A command is named by the permission that it needs, its outcome by
+// the fault's code: neither says who or what it was about.
+func (t *Telemetry) ObserveCommands() (func(context.Context, string) (context.Context, func(error)), error) {
+	took, err := t.Meters.Meter(scope).Float64Histogram("tenure.command.duration", metric.WithUnit("s"),
+		metric.WithDescription("How long a command takes from its first check until it is durable or refused."),
+		metric.WithExplicitBucketBoundaries(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 20))
+	if err != nil {
+		return nil, fmt.Errorf("boot: metrics: %w", err)
+	}
+	tracer := t.Traces.Tracer(scope)
+	return func(ctx context.Context, command string) (context.Context, func(error)) {
+		began := time.Now()
+		ctx, span := tracer.Start(ctx, "command "+command)
+		return ctx, func(err error) {
+			outcome := attribute.String("outcome", outcomeOf(err))
+			took.Record(ctx, time.Since(began).Seconds(), metric.WithAttributes(attribute.String("command", command), outcome))
+			span.SetAttributes(outcome)
+			if err != nil && fault.As(err) == nil {
+				span.SetStatus(codes.Error, "")
+			}
+			span.End()
+		}
+	}, nil
+}
+
+// outcomeOf is a fault's code, which is one of few; ok, or error for what no
+// caller could act on.
+func outcomeOf(err error) string {
+	f := fault.As(err)
+	switch {
+	case err == nil:
+		return "ok"
+	case f != nil:
+		return f.Code
+	default:
+		return "error"
+	}
 }

@@ -24,7 +24,7 @@ type Process struct {
 	Version     string     `env:"SERVICE_VERSION" means:"the version in traces and in the API's description; the build's own when empty"`
 	MetricsAddr Address    `env:"METRICS_ADDR" means:"where /metrics, /livez and /readyz are served, as host:port"`
 
-	OTLPEndpoint Endpoint `env:"OTLP_ENDPOINT" means:"where traces go, such as http://collector:4317; nothing is traced when empty"`
+	OTLPEndpoint Endpoint `env:"OTLP_ENDPOINT" means:"where traces and metrics go, such as http://collector:4317; when empty nothing is traced, and metrics are at /metrics alone"`
 	OTLPProtocol Protocol `env:"OTLP_PROTOCOL" envDefault:"grpc" means:"how they go there: grpc or http"`
 	OTLPHeaders  Headers  `env:"OTLP_HEADERS" secret:"true" means:"headers for the collector, as name=value,name=value"`
 	SampleRatio  Ratio    `env:"TRACE_SAMPLE_RATIO" envDefault:"1" means:"the share of traces that are kept, from 0 to 1; who calls with a traceparent decides for his own"`

@@ -75,7 +75,7 @@ func TestWhereTracesGo(t *testing.T) {
 		"http://collector:4318/":        "http://collector:4318/v1/traces",
 		"https://collector:4318/own/in": "https://collector:4318/own/in",
 	} {
-		if got := tracesURL(from); got != want {
+		if got := pathOf(from, "/v1/traces"); got != want {
 			t.Errorf("%s: %s, want %s", from, got, want)
 		}
 	}

@@ -49,7 +49,7 @@ func openTelemetry(ctx context.Context, s Process, logger *slog.Logger) (*Teleme
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	exporter, err := prometheusexporter.New(prometheusexporter.WithRegisterer(registry))
+	meters, err := openMeters(ctx, s, who, registry)
 	if err != nil {
 		return nil, fmt.Errorf("boot: metrics: %w", err)
 	}
@@ -57,7 +57,7 @@ func openTelemetry(ctx context.Context, s Process, logger *slog.Logger) (*Teleme
 		Propagator: propagation.TraceContext{},
 		Metrics:    promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		traces:     traces,
-		meters:     sdkmetric.NewMeterProvider(sdkmetric.WithResource(who), sdkmetric.WithReader(exporter)),
+		meters:     meters,
 	}
 	t.Traces, t.Meters = t.traces, t.meters
 	t.announce(logger)
@@ -82,6 +82,24 @@ func (t *Telemetry) close(ctx context.Context) error {
 	return nil
 }
 
+// openMeters tells metrics to whoever asks, and to the collector where there is
+// one.
+func openMeters(ctx context.Context, s Process, who *resource.Resource, registry *prometheus.Registry) (*sdkmetric.MeterProvider, error) {
+	asked, err := prometheusexporter.New(prometheusexporter.WithRegisterer(registry))
+	if err != nil {
+		return nil, err
+	}
+	options := []sdkmetric.Option{sdkmetric.WithResource(who), sdkmetric.WithReader(asked)}
+	if s.OTLPEndpoint != "" {
+		exporter, err := metricExporter(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exporter)))
+	}
+	return sdkmetric.NewMeterProvider(options...), nil
+}
+
 func openTraces(ctx context.Context, s Process, who *resource.Resource) (*sdktrace.TracerProvider, error) {
 	options := []sdktrace.TracerProviderOption{
 		sdktrace.WithResource(who),
@@ -90,7 +108,7 @@ func openTraces(ctx context.Context, s Process, who *resource.Resource) (*sdktra
 	if s.OTLPEndpoint == "" {
 		return sdktrace.NewTracerProvider(append(options, sdktrace.WithSampler(sdktrace.NeverSample()))...), nil
 	}
-	exporter, err := openExporter(ctx, s)
+	exporter, err := traceExporter(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("boot: traces: %w", err)
 	}
