@@ -7,8 +7,6 @@ import (
 	"slices"
 	"sync"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"tenure/cmd/internal/boot"
 	"tenure/internal/docstore"
 	"tenure/internal/events"
@@ -30,7 +28,7 @@ func fold(ctx context.Context, r *boot.Running, s boot.Projector) (err error) {
 		return err
 	}
 	f := &feed.Feed{Pool: opened.log, Logger: r.Logger, Grace: s.ShutdownTimeout / 2}
-	consumers := consumers(projector, r.Telemetry.Traces.Tracer("tenure/cmd/projector"))
+	consumers := consumers(projector, r.Telemetry)
 	if s.Postgres.PoolSize <= len(consumers) {
 		return fmt.Errorf("projector: %sPOSTGRES_POOL_SIZE is %d, and %d read models need %d: each holds a connection while it folds",
 			boot.Prefix, s.Postgres.PoolSize, len(consumers), len(consumers)+1)
@@ -68,7 +66,7 @@ func prepare(ctx context.Context, p *projections.Projector) error {
 
 // consumers gives the read models to the feed. An event that cannot be applied,
 // and a log that is another, stop a read model for good: no retry mends them.
-func consumers(p *projections.Projector, tracer trace.Tracer) []feed.Consumer {
+func consumers(p *projections.Projector, t *boot.Telemetry) []feed.Consumer {
 	var all []feed.Consumer
 	for _, c := range p.Consumers() {
 		all = append(all, feed.Consumer{
@@ -77,7 +75,7 @@ func consumers(p *projections.Projector, tracer trace.Tracer) []feed.Consumer {
 				at, err := c.Resume(ctx)
 				return at, final(err)
 			},
-			Fold: traced(tracer, c.Name, func(ctx context.Context, b events.Batch) error { return final(c.Fold(ctx, b)) }),
+			Fold: t.TraceFold(c.Name, func(ctx context.Context, b events.Batch) error { return final(c.Fold(ctx, b)) }),
 		})
 	}
 	return all

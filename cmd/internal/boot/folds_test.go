@@ -1,4 +1,4 @@
-package main
+package boot
 
 import (
 	"context"
@@ -16,9 +16,9 @@ func TestASpanNamesTheCommandsThatLedToIt(t *testing.T) {
 	t.Parallel()
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	spans := tracetest.NewSpanRecorder()
-	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test")
+	telemetry := &Telemetry{Traces: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))}
 	away := errors.New("away from ada@example.com")
-	fold := traced(tracer, "users", func(context.Context, events.Batch) error { return away })
+	fold := telemetry.TraceFold("users", func(context.Context, events.Batch) error { return away })
 	batch := events.Batch{Events: []events.Recorded{{Meta: events.Meta{Traceparent: parent}}, {Meta: events.Meta{Traceparent: parent}}, {Meta: events.Meta{Traceparent: "nonsense"}}, {}}}
 	if err := fold(t.Context(), batch); !errors.Is(err, away) {
 		t.Errorf("got %v", err)

@@ -1,4 +1,4 @@
-package main
+package boot
 
 import (
 	"context"
@@ -14,9 +14,10 @@ import (
 // maxLinks is how many commands a span of a batch names at most.
 const maxLinks = 128
 
-// traced makes a span of each batch that holds events, linked to the commands
+// TraceFold makes a span of each batch that holds events, linked to the commands
 // that caused them: so one can go from a request to when it became visible.
-func traced(tracer trace.Tracer, projection string, fold func(context.Context, events.Batch) error) func(context.Context, events.Batch) error {
+func (t *Telemetry) TraceFold(projection string, fold func(context.Context, events.Batch) error) func(context.Context, events.Batch) error {
+	tracer := t.Traces.Tracer(scope)
 	return func(ctx context.Context, b events.Batch) error {
 		if len(b.Events) == 0 {
 			return fold(ctx, b)
