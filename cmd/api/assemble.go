@@ -92,6 +92,7 @@ func (p *parts) handler(r *boot.Running, s boot.API) (http.Handler, error) {
 		Visible:     p.progress.Wait,
 		Shown:       p.progress.Shown,
 		Reached:     p.progress.WaitFor,
+		Limit:       identity.NewLimiter(p.redis, s.Limits.PerMinute()).Allow,
 		Projections: p.progress.Status,
 		NewKey:      secrets.NewKey, NewID: newID, Now: time.Now,
 		Prefix: string(s.HTTP.Path), TenantHeader: string(s.HTTP.TenantHeader), DefaultTenant: s.TenantLabel,

@@ -90,3 +90,7 @@ func (r *Redis) Close() error {
 	}
 	return nil
 }
+
+// Client is the connection itself, for what lives beside the read models under
+// the same prefix. Read models are read and written by this package alone.
+func (r *Redis) Client() redis.UniversalClient { return r.client }

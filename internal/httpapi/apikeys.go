@@ -73,14 +73,14 @@ type myKeyBody struct {
 // routeKeys offers everybody his own API keys, and nobody another's.
 func (s *Server) routeKeys(a *api) {
 	mine := operations(s.Prefix, "me")
-	route(a, may(authz.ManageOwnKeys), mine("replace-my-api-key", http.MethodPost, "/me/api-key", "Replace the default key", http.StatusConflict), s.replaceMyKey)
-	route(a, may(authz.ManageOwnKeys), mine("revoke-my-api-key", http.MethodDelete, "/me/api-key", "End the default key", http.StatusNotFound), s.revokeMyKey)
+	route(a, may(authz.ManageOwnKeys), limited(mine("replace-my-api-key", http.MethodPost, "/me/api-key", "Replace the default key", http.StatusConflict), keyOperations()), s.replaceMyKey)
+	route(a, may(authz.ManageOwnKeys), limited(mine("revoke-my-api-key", http.MethodDelete, "/me/api-key", "End the default key", http.StatusNotFound), keyOperations()), s.revokeMyKey)
 	op := operations(s.Prefix, "api-keys")
 	route(a, may(authz.ManageOwnKeys), readsFrom(op("list-api-keys", http.MethodGet, "/api-keys", "List one's keys"), projections.APIKeys.Name), s.listKeys)
-	route(a, may(authz.ManageOwnKeys), created(op("issue-api-key", http.MethodPost, "/api-keys", "Get a key"), http.StatusConflict), s.issueKey)
+	route(a, may(authz.ManageOwnKeys), limited(created(op("issue-api-key", http.MethodPost, "/api-keys", "Get a key"), http.StatusConflict), keyOperations()), s.issueKey)
 	route(a, may(authz.ManageOwnKeys), readsFrom(op("get-api-key", http.MethodGet, "/api-keys/{id}", "One key", http.StatusNotFound), projections.APIKeys.Name), s.getKey)
-	route(a, may(authz.ManageOwnKeys), op("revoke-api-key", http.MethodDelete, "/api-keys/{id}", "End a key", http.StatusNotFound), s.revokeKey)
-	route(a, may(authz.ManageOwnKeys), op("rotate-api-key", http.MethodPost, "/api-keys/{id}/rotate", "Replace what a key reads", http.StatusNotFound, http.StatusConflict), s.rotateKey)
+	route(a, may(authz.ManageOwnKeys), limited(op("revoke-api-key", http.MethodDelete, "/api-keys/{id}", "End a key", http.StatusNotFound), keyOperations()), s.revokeKey)
+	route(a, may(authz.ManageOwnKeys), limited(op("rotate-api-key", http.MethodPost, "/api-keys/{id}/rotate", "Replace what a key reads", http.StatusNotFound, http.StatusConflict), keyOperations()), s.rotateKey)
 }
 
 func (s *Server) replaceMyKey(ctx context.Context, by caller, _ *nothing) (*answer[myKeyBody], error) {

@@ -42,6 +42,7 @@ func TestTheCommittedDescriptionIsCurrent(t *testing.T) {
 // for those who read the log with programs of their own.
 func TestTheCommittedSchemasAreCurrent(t *testing.T) {
 	t.Parallel()
+	setHuma() // or it depends on which test comes first
 	for _, name := range events.Types() {
 		sample, _ := events.Sample(name)
 		if sample.EventType() != name {

@@ -51,12 +51,15 @@ func route[I, O any](a *api, needs access, op huma.Operation, h handler[I, O]) {
 	}
 }
 
-// gate finds out who is calling and where, and lets him through when needs
-// says so. Rate limits come between the two, once there are any.
+// gate finds out who is calling and where, and lets him through when he does
+// not ask too often and needs says so.
 func (a *api) gate(needs access) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humamux.Unwrap(ctx)
 		c, err := a.callerOf(ctx, needs, r)
+		if err == nil {
+			err = a.count(r.Context(), ctx.Operation(), c)
+		}
 		if err == nil && !needs.open {
 			err = needs.permit(c, ctx.Param)
 		}

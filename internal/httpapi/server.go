@@ -50,6 +50,9 @@ type Server struct {
 	// false when the context ends before or there is no point in waiting.
 	Shown   func(models ...string) events.Mark
 	Reached func(ctx context.Context, log events.LogID, p events.Position, models ...string) bool
+	// Limit counts an act of a subject, and fails with a Limited fault when he
+	// does it too often.
+	Limit func(ctx context.Context, act identity.Act, subject string) error
 	// Projections tells how every read model fares, given how far the log is
 	// ahead of a place.
 	Projections func(context.Context, func(context.Context, events.Mark) (projections.Lag, error)) []projections.ProjectionStatus
@@ -74,8 +77,8 @@ type Server struct {
 // or unsafe, before anything is served.
 func (s *Server) Handler() (http.Handler, error) {
 	if s.Commands == nil || s.Users == nil || s.Memberships == nil || s.Suppliers == nil || s.Keys == nil || s.Log == nil ||
-		s.Visible == nil || s.Shown == nil || s.Reached == nil || s.Projections == nil || s.NewKey == nil || s.NewID == nil || s.Now == nil {
-		return nil, errors.New("httpapi: commands, read models, log, visibility, projections, and the sources of keys, ids and time must be set")
+		s.Visible == nil || s.Shown == nil || s.Reached == nil || s.Limit == nil || s.Projections == nil || s.NewKey == nil || s.NewID == nil || s.Now == nil {
+		return nil, errors.New("httpapi: commands, read models, log, visibility, limits, projections, and the sources of keys, ids and time must be set")
 	}
 	return s.serve((*Server).routes)
 }

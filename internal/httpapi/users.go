@@ -62,7 +62,7 @@ type reasonInput struct {
 func (s *Server) routeUsers(a *api) {
 	op := operations(s.Prefix, "users")
 	route(a, may(authz.ReadUsers), readsFrom(op("list-users", http.MethodGet, "/users", "List users"), projections.Users.Name), s.listUsers)
-	route(a, may(authz.CreateUsers), created(op("create-user", http.MethodPost, "/users", "Open an account"), http.StatusConflict), s.createUser)
+	route(a, may(authz.CreateUsers), limited(created(op("create-user", http.MethodPost, "/users", "Open an account"), http.StatusConflict), userCreations()), s.createUser)
 	route(a, selfOr(authz.ReadUsers), readsFrom(op("get-user", http.MethodGet, "/users/{id}", "One user", http.StatusNotFound), projections.Users.Name, projections.Memberships.Name, projections.Suppliers.Name), s.getUser)
 	route(a, may(authz.ChangeUsers), op("change-user", http.MethodPatch, "/users/{id}", "Change a user", http.StatusNotFound, http.StatusConflict), s.changeUser)
 	route(a, may(authz.DeleteUsers), op("delete-user", http.MethodDelete, "/users/{id}", "End an account", http.StatusNotFound, http.StatusConflict), s.deleteUser)

@@ -29,6 +29,8 @@ func judge(settings any, found Mistakes) Mistakes {
 			g.judge(report)
 		case *HTTP:
 			g.judge(report)
+		case *Limits:
+			g.judge(report)
 		case *FirstUser:
 			g.judge(report)
 		}
@@ -81,6 +83,20 @@ func (h *HTTP) judge(wrong report) {
 	}
 	within(wrong, "VISIBLE_WAIT", h.VisibleWait, time.Millisecond, time.Minute)
 	within(wrong, "DRAIN_DELAY", h.DrainDelay, 0, time.Minute)
+}
+
+// maxPerMinute is beyond what anybody means by a limit.
+const maxPerMinute = 1_000_000
+
+func (l *Limits) judge(wrong report) {
+	perMinute(wrong, "LIMIT_KEY_OPERATIONS", l.KeyOperations)
+	perMinute(wrong, "LIMIT_USER_CREATIONS", l.UserCreations)
+}
+
+func perMinute(wrong report, name string, n int) {
+	if n < 0 || n > maxPerMinute {
+		wrong(name, "is %d, which is not from 0 to %d", n, maxPerMinute)
+	}
 }
 
 func (f *FirstUser) judge(wrong report) {

@@ -70,6 +70,12 @@ type HTTP struct {
 	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"1s" means:"how long the api, told to end, still takes requests while readyz says that it is not ready"`
 }
 
+// Limits are how often someone may do something, counted over all processes.
+type Limits struct {
+	KeyOperations int `env:"LIMIT_KEY_OPERATIONS" envDefault:"5" means:"how often a minute a user may make, rotate or end API keys, together; 0 for any number"`
+	UserCreations int `env:"LIMIT_USER_CREATIONS" envDefault:"30" means:"how many users a minute someone may create who is no super_admin; 0 for any number"`
+}
+
 // FirstUser is whom tenure admin generate-user makes.
 type FirstUser struct {
 	Email string `env:"DEFAULT_USER,required,notEmpty" means:"the e-mail of the user that tenure admin generate-user makes"`
@@ -84,6 +90,7 @@ type API struct {
 	Redis    Redis
 	Keys     Keys
 	HTTP     HTTP
+	Limits   Limits
 }
 
 // Projector is what the projector uses.
@@ -158,3 +165,8 @@ func (k Keys) Secrets() (identity.Secrets, error) {
 
 // UserRole is the role as the rest of the house knows it.
 func (f FirstUser) UserRole() events.Role { return events.Role(f.Role) }
+
+// PerMinute are the limits as identity knows them.
+func (l Limits) PerMinute() map[identity.Act]int {
+	return map[identity.Act]int{identity.KeyOperations: l.KeyOperations, identity.UserCreations: l.UserCreations}
+}
