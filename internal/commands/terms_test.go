@@ -305,7 +305,9 @@ func TestAVersionThatIsAskedFor(t *testing.T) {
 	any := commands.Terms{IfMatch: commands.Match{Asked: true, Any: true}}
 	_, err = h.createAda(ctx, by, any)
 	wants(t, "what there is not yet", err, "version_mismatch")
-	for what, terms := range map[string]commands.Terms{"any": any, "one of some": ifMatch(7, 3)} {
+	_, err = h.Under(any).CreateUser(ctx, by, commands.CreateUser{ID: ada, Email: "other@example.com"})
+	wants(t, "what there is already", err, "user_exists")
+	for what, terms := range map[string]commands.Terms{"any": any, "one of some": ifMatch(7, 2, 3)} {
 		if err := rename(by, ada, terms); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}

@@ -150,8 +150,13 @@ func TestADuplicateOverHTTP(t *testing.T) {
 		t.Errorf("after a change: %s, want %s", again.text, answers[0].text)
 	}
 	k.as(k.root, "POST", "/users", `{"email":"bob@example.com"}`, 422, "Idempotency-Key", "ada").wants(t, map[string]any{"code": "idempotency_key_reused"})
-	// Another spelling of the path is the same path; another path is another.
 	shop := k.supplier("Shop")
+	renamed := k.as(k.root, "PATCH", "/suppliers/"+shop, `{"name":"Other"}`, 200, "Idempotency-Key", "shop")
+	k.as(k.root, "PATCH", "/suppliers/"+shop, `{"name":"Third"}`, 200)
+	if again := k.as(k.root, "PATCH", "/suppliers/"+shop, `{"name":"Other"}`, 200, "Idempotency-Key", "shop"); again.text != renamed.text {
+		t.Errorf("after a change: %s, want %s", again.text, renamed.text)
+	}
+	// Another spelling of the path is the same path; another path is another.
 	k.as(k.root, "PATCH", "/users/"+id, `{}`, 200, "Idempotency-Key", "p")
 	if got := k.as(k.root, "PATCH", "/users/"+strings.ToUpper(id), `{}`, 200, "Idempotency-Key", "p"); got.header.Get(idempotentReplayed) != "true" {
 		t.Error("another spelling of the path is another request")
@@ -186,6 +191,18 @@ func TestTags(t *testing.T) {
 			t.Errorf("%s has the tag %s", path, got)
 		}
 	}
+	// A document of memberships is always there, also when none is in it.
+	document, entries := "/users/"+id+"/memberships", `{"memberships":[{"scope_type":"supplier","scope_id":"`+shop+`","role":"viewer"}]}`
+	if tag := k.as(k.root, "GET", document, "", 200).header.Get("ETag"); tag != `"0"` {
+		t.Errorf("no memberships have the tag %s", tag)
+	}
+	k.as(k.root, "PUT", document, entries, 412, "If-Match", `"1"`)
+	tag := k.as(k.root, "PUT", document, entries, 200, "If-Match", `"0"`).header.Get("ETag")
+	if read := k.as(k.root, "GET", document, "", 200).header.Get("ETag"); tag != read || tag == `"0"` {
+		t.Errorf("after a change the tag is %s, then %s", tag, read)
+	}
+	k.as(k.root, "PUT", document, `{"memberships":[]}`, 412, "If-Match", `"0"`)
+	k.as(k.root, "PUT", document, `{"memberships":[]}`, 200, "If-Match", tag)
 	changed := k.as(k.root, "PATCH", "/users/"+id, `{"name":"Ada"}`, 200, "If-Match", `"1"`)
 	if changed.header.Get("ETag") != `"2"` {
 		t.Errorf("after a change: %v", changed.header)
