@@ -146,7 +146,7 @@ func TestSharedUsers(t *testing.T) {
 		for _, x := range []scene{
 			{"admin", "A", "PATCH", "/users/{" + user + "}", `{"name":"{new}"}`, want},
 			{"admin", "A", "PATCH", "/users/{" + user + "}", `{"role":"agent"}`, want},
-			{"admin", "A", "PATCH", "/users/{" + user + "}", `{"role":"viewer","name":null}`, want},
+			{"admin", "A", "PATCH", "/users/{" + user + "}", `{"role":"auditor","name":null}`, want},
 			{"admin", "A", "PATCH", "/users/{" + user + "}", `{"memberships":{"default_role":"agent","memberships":[{"scope_type":"supplier","scope_id":"{A}","role":"viewer"}]}}`, want},
 			{"admin", "A", "PUT", "/users/{" + user + "}/memberships", `{"default_role":"auditor","memberships":[{"scope_type":"supplier","scope_id":"{A}","role":"viewer"}]}`, want},
 			{"admin", "A", "POST", "/users/{" + user + "}/disable", "", want},
