@@ -60,7 +60,7 @@ var addresses = map[string][]string{
 	"go.mongodb.org/mongo-driver":                    {"internal/docstore", "internal/testkit"},
 	"github.com/redis/go-redis":                      {"cmd/internal/boot", "internal/docstore", "internal/identity", "internal/testkit"},
 	"github.com/go-redis/redis_rate":                 {"internal/identity"},
-	"github.com/maypok86/otter":                      {"internal/identity"},
+	"github.com/maypok86/otter":                      {"internal/identity", "internal/projections"}, // authority documents are kept where they are read
 	"github.com/ThreeDotsLabs":                       {"internal/feed", "internal/reactions"},
 	"github.com/riverqueue":                          {"internal/jobs"},
 	"riverqueue.com":                                 {"internal/jobs"},

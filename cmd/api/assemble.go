@@ -27,8 +27,9 @@ type parts struct {
 	redis          *docstore.Redis
 	appender       *eventlog.Appender
 	progress       *projections.Progress
+	revocations    *projections.Revocations
 
-	deaf    context.CancelFunc // ends the listening of progress
+	deaf    context.CancelFunc // ends the listening of progress and revocations
 	hearing sync.WaitGroup
 }
 
@@ -50,6 +51,9 @@ func assemble(ctx context.Context, r *boot.Running, s boot.API) (*parts, error) 
 	if err == nil {
 		observe, err = r.Telemetry.ObserveAppends(ctx)
 	}
+	if err == nil {
+		err = p.revoke(ctx, r, s)
+	}
 	if err != nil {
 		return nil, errors.Join(err, p.close(ctx))
 	}
@@ -59,6 +63,7 @@ func assemble(ctx context.Context, r *boot.Running, s boot.API) (*parts, error) 
 	listening, deaf := context.WithCancel(context.WithoutCancel(ctx)) // those who wait at the end still hear
 	p.deaf = deaf
 	p.hearing.Go(func() { p.progress.Run(listening) })
+	p.hearing.Go(func() { p.revocations.Run(listening) }) // to whose end the others wait for this process
 	return p, nil
 }
 
@@ -68,11 +73,9 @@ func (p *parts) handler(r *boot.Running, s boot.API) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := &projections.Authentication{Redis: p.redis}
-	who := &identity.Identity{
-		Secrets: secrets, Now: time.Now,
-		Lookup: identity.Lookup{ByKey: known.ByKey, ByUser: known.ByUser},
-	}
+	who := p.identity(secrets, p.revocations.Cache())
+	// A command asks again when what is kept was too old for the log.
+	present := p.identity(secrets, nil)
 	observe, err := r.Telemetry.ObserveCommands()
 	if err != nil {
 		return nil, err
@@ -82,16 +85,16 @@ func (p *parts) handler(r *boot.Running, s boot.API) (http.Handler, error) {
 		Logger: r.Logger, Traces: r.Telemetry.Traces, Meters: r.Telemetry.Meters, Propagator: r.Telemetry.Propagator,
 		Identity: who.Principal,
 		Commands: &commands.Handler{
-			Appender: p.appender, Reader: p.writer, Digest: secrets.Digests, Reload: who.Reload, Now: time.Now, NewID: newID, Observe: observe,
+			Appender: p.appender, Reader: p.writer, Digest: secrets.Digests, Reload: present.Reload, Now: time.Now, NewID: newID, Observe: observe,
 		},
 		Users:       &projections.UserQueries{Mongo: p.mongo},
 		Memberships: &projections.MembershipQueries{Mongo: p.mongo},
 		Suppliers:   &projections.SupplierQueries{Mongo: p.mongo},
 		Keys:        &projections.APIKeyQueries{Mongo: p.mongo},
 		Log:         p.reader,
-		Visible:     p.progress.Wait,
-		Shown:       p.progress.Shown,
-		Reached:     p.progress.WaitFor,
+		Visible:     p.visible,
+		Shown:       p.shown,
+		Reached:     p.reached,
 		Limit:       identity.NewLimiter(p.redis, s.Limits.PerMinute()).Allow,
 		Projections: p.progress.Status,
 		NewKey:      secrets.NewKey, NewID: newID, Now: time.Now,
@@ -102,6 +105,15 @@ func (p *parts) handler(r *boot.Running, s boot.API) (http.Handler, error) {
 		server.Checks = append(server.Checks, httpapi.Check{Name: c.Name, Check: c.Ask})
 	}
 	return server.Handler()
+}
+
+// identity finds out who is calling, by what cache keeps and Redis has.
+func (p *parts) identity(secrets identity.Secrets, cache *projections.AuthorityCache) *identity.Identity {
+	known := &projections.Authentication{Redis: p.redis, Cache: cache}
+	return &identity.Identity{
+		Secrets: secrets, Now: time.Now,
+		Lookup: identity.Lookup{ByKey: known.ByKey, ByUser: known.ByUser},
+	}
 }
 
 // newID is a UUID of version 7. Making one fails only when there is no

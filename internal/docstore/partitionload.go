@@ -56,7 +56,7 @@ func (p Partitions[T]) load(ctx context.Context, wanted map[Partition][]Key) (ma
 	for i, keys := range wanted {
 		answers[i] = pipe.HMGet(limited, p.name(i), fields(keys)...)
 	}
-	if err := p.ask(limited, pipe); err != nil {
+	if err := p.r.ask(limited, pipe); err != nil {
 		return nil, failed(ctx, "load from "+p.model.String(), err)
 	}
 	parts := make(map[Partition]Part[T], len(wanted))
@@ -76,9 +76,9 @@ var errReplica = errors.New("docstore: this Redis is a replica")
 // ask runs a pipeline of reads and proves that the master answered it: a
 // former one, or a replica behind its name, would honour what was revoked. The
 // nodes of a cluster prove it themselves, by sending the asker elsewhere.
-func (p Partitions[T]) ask(ctx context.Context, pipe redis.Pipeliner) error {
+func (r *Redis) ask(ctx context.Context, pipe redis.Pipeliner) error {
 	var role *redis.Cmd
-	if !p.r.Cluster && !p.r.Miniredis {
+	if !r.Cluster && !r.Miniredis {
 		role = pipe.Do(ctx, "ROLE")
 	}
 	if _, err := pipe.Exec(ctx); err != nil {

@@ -37,6 +37,7 @@ type stack struct {
 	identity *identity.Identity
 	progress *projections.Progress
 	mongo    *docstore.Mongo
+	redis    *docstore.Redis
 	// root is a super_admin's key, and rootID his user.
 	root   string
 	rootID events.UserID
@@ -61,7 +62,7 @@ func startStack(t *testing.T, change func(*Server)) *stack {
 		t.Fatal(err)
 	}
 	mongo, redis := openStores(t)
-	k.mongo, k.identity = mongo, &identity.Identity{Secrets: k.secrets, Now: time.Now}
+	k.mongo, k.redis, k.identity = mongo, redis, &identity.Identity{Secrets: k.secrets, Now: time.Now}
 	authentication := &projections.Authentication{Redis: redis}
 	k.identity.Lookup.ByKey, k.identity.Lookup.ByUser = authentication.ByKey, authentication.ByUser
 

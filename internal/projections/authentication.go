@@ -235,6 +235,8 @@ func (u *UserAuth) entry(t events.TenantID) (int, bool) {
 // Authentication finds out who is calling.
 type Authentication struct {
 	Redis *docstore.Redis
+	// Cache may be nil: then every request reads Redis.
+	Cache *AuthorityCache
 }
 
 // who is the scope in which it is found out who is calling: before that,
@@ -317,7 +319,7 @@ func (a *Authentication) secret(ctx context.Context, hashes []events.KeyHash) (e
 	for _, h := range hashes {
 		wanted = append(wanted, secretKey(h))
 	}
-	docs, err := a.read(ctx, wanted...)
+	docs, err := a.readOne(ctx, wanted...)
 	if err != nil {
 		return "", Secret{}, err
 	}
@@ -330,7 +332,19 @@ func (a *Authentication) secret(ctx context.Context, hashes []events.KeyHash) (e
 }
 
 func (a *Authentication) read(ctx context.Context, keys ...docstore.Key) (map[docstore.Key]Authority, error) {
-	return docstore.PartitionsIn[Authority](a.Redis, Authorities.Model()).Read(ctx, who(), keys...)
+	m := Authorities.Model()
+	return a.Cache.read(m, keys, func(missing ...docstore.Key) (map[docstore.Key]Authority, error) {
+		return docstore.PartitionsIn[Authority](a.Redis, m).Read(ctx, who(), missing...)
+	})
+}
+
+// readOne is read for documents of which one at most is there: the hashes of
+// one secret.
+func (a *Authentication) readOne(ctx context.Context, keys ...docstore.Key) (map[docstore.Key]Authority, error) {
+	if docs := a.Cache.first(Authorities.Model(), keys); docs != nil {
+		return docs, nil
+	}
+	return a.read(ctx, keys...)
 }
 
 // stand moves the user's status.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
 	"tenure/internal/docstore"
@@ -335,6 +336,13 @@ func TestNothingRunsOnAfterTheEnd(t *testing.T) {
 	p := NewProgress(w.mongo, w.redis)
 	stopProgress := running(t, p.Run)
 	w.knows(t, p)
+	r := NewRevocations(w.redis, RevocationOptions{Process: uuid.New(), Now: time.Now})
+	stopRevocations := running(t, r.Run)
+	testkit.Eventually(t, "it takes part", func() bool {
+		members, _ := r.live(t.Context())
+		return len(members) > 0
+	})
+	stopRevocations()
 	stopProgress()
 	stop()
 	// The driver asks its server how it is, now and then, as long as it is open.

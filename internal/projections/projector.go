@@ -30,6 +30,7 @@ type Projector struct {
 	redis  *docstore.Redis
 	builds []*build
 	news   *news
+	drops  *dropping
 }
 
 // build is one generation of a projection that is folded here.
@@ -49,14 +50,16 @@ type build struct {
 // NewProjector returns a projector. Head is the newest place of the log, by
 // which it knows when a read model in Redis is complete.
 func NewProjector(m *docstore.Mongo, r *docstore.Redis, head func(context.Context) (events.Mark, error)) *Projector {
+	drops := newDropping()
 	return &Projector{
 		redis: r,
 		news:  newNews(),
+		drops: drops,
 		builds: []*build{
 			mongoBuild(Users, m),
 			mongoBuild(Suppliers, m),
 			mongoBuild(APIKeys, m),
-			redisBuild(Authorities, r, head),
+			drops.of(redisBuild(Authorities, r, head), dropsOf(Authorities)),
 			mongoBuild(Memberships, m),
 		},
 	}
@@ -117,6 +120,7 @@ func (p *Projector) Consumers() []Consumer {
 func (p *Projector) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { p.news.publish(ctx, p.redis) })
+	running.Go(func() { p.drops.publish(ctx, p.redis) })
 	for _, b := range p.builds {
 		running.Go(func() { p.beats(ctx, b) })
 	}

@@ -82,6 +82,9 @@ func (h *HTTP) judge(wrong report) {
 		wrong("CORS_ORIGINS", "is * while %sCORS_CREDENTIALS is true: every page would act for its visitors; name the origins", Prefix)
 	}
 	within(wrong, "VISIBLE_WAIT", h.VisibleWait, time.Millisecond, time.Minute)
+	// The least leaves room for two beats of a projector; the most is below the
+	// wait of a command, which has to be able to wait it out.
+	within(wrong, "REVOCATION_BOUND", h.RevokedWithin, 500*time.Millisecond, 1500*time.Millisecond)
 	within(wrong, "DRAIN_DELAY", h.DrainDelay, 0, time.Minute)
 }
 

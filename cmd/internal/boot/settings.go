@@ -66,6 +66,7 @@ type HTTP struct {
 	Origins        Origins       `env:"CORS_ORIGINS" means:"the pages that may call from a browser, exact origins, comma-separated; none when empty"`
 	Credentials    bool          `env:"CORS_CREDENTIALS" envDefault:"true" means:"whether those pages may send credentials; with it the origin * is refused"`
 	VisibleWait    time.Duration `env:"VISIBLE_WAIT" envDefault:"2s" means:"how long the answer to a command waits until the read models show it"`
+	RevokedWithin  time.Duration `env:"REVOCATION_BOUND" envDefault:"1s" means:"how long a right may still be honoured after it was taken away, at most, whatever fails; from 500ms to 1.5s"`
 	TrustedProxies Networks      `env:"TRUSTED_PROXIES" means:"the networks whose X-Forwarded-For is believed, comma-separated, such as 10.0.0.0/8; none when empty"`
 	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"1s" means:"how long the api, told to end, still takes requests while readyz says that it is not ready"`
 }

@@ -44,8 +44,8 @@ func TestDefaults(t *testing.T) {
 	if err := boot.Load(&s, enough()); err != nil {
 		t.Fatal(err)
 	}
-	got := []any{s.ServiceName, s.MetricsAddr, s.HTTP.Addr, s.HTTP.Path, s.HTTP.TenantHeader, len(s.HTTP.Origins), s.HTTP.VisibleWait, s.ShutdownTimeout, s.LogLevel.String(), s.TenantLabel, s.SampleRatio, s.OTLPProtocol, s.Redis.Miniredis}
-	want := []any{"tenure-api", boot.Address("127.0.0.1:9090"), boot.Address("127.0.0.1:8080"), boot.Path("/api/v1"), boot.HeaderName("X-Tenant-ID"), 0, 2 * time.Second, 20 * time.Second, "INFO", "platform", boot.Ratio(1), boot.GRPC, false}
+	got := []any{s.ServiceName, s.MetricsAddr, s.HTTP.Addr, s.HTTP.Path, s.HTTP.TenantHeader, len(s.HTTP.Origins), s.HTTP.VisibleWait, s.HTTP.RevokedWithin, s.ShutdownTimeout, s.LogLevel.String(), s.TenantLabel, s.SampleRatio, s.OTLPProtocol, s.Redis.Miniredis}
+	want := []any{"tenure-api", boot.Address("127.0.0.1:9090"), boot.Address("127.0.0.1:8080"), boot.Path("/api/v1"), boot.HeaderName("X-Tenant-ID"), 0, 2 * time.Second, time.Second, 20 * time.Second, "INFO", "platform", boot.Ratio(1), boot.GRPC, false}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -62,8 +62,9 @@ func TestAllMistakesAreNamedAtOnce(t *testing.T) {
 		"TENURE_OTLP_ENDPOINT": "collector:4317", "TENURE_OTLP_HEADERS": "authorization", "TENURE_REDIS_MINIREDIS": "perhaps",
 		"TENURE_CORS_ORIGINS": "https://a.example,nonsense", "TENURE_API_PREFIX": "api", "TENURE_TENANT_HEADER": "no header",
 		"TENURE_TRUSTED_PROXIES": "10.0.0.0/8,everyone", "TENURE_SHUTDOWN_TIMEOUT": "1ms", "TENURE_DRAIN_DELAY": "1h",
+		"TENURE_REVOCATION_BOUND": "2s",
 	})
-	want := `20 settings are missing or wrong:
+	want := `21 settings are missing or wrong:
   TENURE_LOG_LEVEL is "loud", which is not a level: debug, info, warn or error
   TENURE_OTLP_ENDPOINT is "collector:4317", which is not a URL such as http://collector:4317 or https://collector:4317
   TENURE_OTLP_PROTOCOL is "pigeon", which is not a protocol: grpc or http
@@ -83,6 +84,7 @@ func TestAllMistakesAreNamedAtOnce(t *testing.T) {
   TENURE_TRUSTED_PROXIES is "10.0.0.0/8,everyone", which is wrong in its part 2, which is neither a network such as 10.0.0.0/8 nor an address
   TENURE_SHUTDOWN_TIMEOUT is 1ms, which is not from 1s to 10m0s
   TENURE_REDIS_URL does not begin with redis://, rediss:// or unix:// (the value is not shown)
+  TENURE_REVOCATION_BOUND is 2s, which is not from 500ms to 1.5s
   TENURE_DRAIN_DELAY is 1h0m0s, which is not from 0s to 1m0s
 ` + "`tenure config` lists all settings."
 	if err == nil {

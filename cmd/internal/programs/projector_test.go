@@ -96,9 +96,14 @@ func forkUsers(t *testing.T, e environment) {
 func TestTheMetricsTellTheLag(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
+	for _, method := range []string{http.MethodPost, http.MethodDelete} {
+		if code, body := send(t, method, s.url+"/api/v1/me/api-key", s.key, strings.NewReader("")); code != http.StatusOK {
+			t.Errorf("%s a key: %d %s", method, code, body)
+		}
+	}
 	for url, want := range map[string][]string{
 		s.projector.metrics() + "/metrics": {"tenure_projection_lag_events{", `projection="authentication"`, "tenure_projection_lag_seconds{", "go_goroutines"},
-		s.api.metrics() + "/metrics":       {"tenure_append_batch_bucket", "http_server_request_duration_seconds_bucket", "db_client_operation_duration_seconds_bucket", "pgxpool_acquired_connections"},
+		s.api.metrics() + "/metrics":       {"tenure_append_batch_bucket", "http_server_request_duration_seconds_bucket", "db_client_operation_duration_seconds_bucket", "pgxpool_acquired_connections", "tenure_revocation_bound_seconds", "tenure_authority_reads_total{", `tenure_revocation_confirmation_duration_seconds_count{`, `outcome="`},
 	} {
 		makeUser(t, s)
 		code, body := get(t, url, "")

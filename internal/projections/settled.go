@@ -1,0 +1,106 @@
+package projections
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"tenure/internal/events"
+)
+
+// How a wait ends.
+const (
+	confirmed = "confirmed"
+	waitedOut = "waited_out"
+	notTold   = "not_told"
+)
+
+// Wait waits until no process honours what events of these types took away at
+// a position of the log. It begins when authentication is there: from then on
+// nobody reads anything older, so that it is over when every live process says
+// that it dropped what was older, and in any case when the bound has passed.
+// It tells false when ctx ends before.
+func (r *Revocations) Wait(ctx context.Context, log events.LogID, position events.Position, types []string) bool {
+	began := r.cache.clock()
+	if len(types) > 0 && !slices.ContainsFunc(types, r.awaited) {
+		return true
+	}
+	if ctx.Err() != nil {
+		return false // who does not wait is not told, and that is no outcome
+	}
+	outcome := r.settle(ctx, goal{log, position}, began)
+	if r.Settled != nil {
+		r.Settled(r.cache.clock()-began, outcome)
+	}
+	return outcome != notTold
+}
+
+func (r *Revocations) awaited(name string) bool { return r.takers[name] }
+
+func (r *Revocations) settle(ctx context.Context, g goal, began time.Duration) (outcome string) {
+	members, bound := r.live(ctx)
+	over := time.NewTimer(began + bound - r.cache.clock())
+	defer over.Stop()
+	for {
+		all, changed := r.all(members, g)
+		if all {
+			return confirmed
+		}
+		select {
+		case <-changed:
+		case <-over.C:
+			return waitedOut
+		case <-ctx.Done():
+			return notTold
+		}
+	}
+}
+
+// live are the processes that have to confirm, and how long the most patient
+// of them keeps what it knows. None means that nobody knows who they are: a
+// roll without this very process is not the one that the others signed.
+func (r *Revocations) live(ctx context.Context) ([]member, time.Duration) {
+	limited, cancel := context.WithTimeout(ctx, MaxRevocationBound)
+	defer cancel()
+	names, err := r.roll.Names(limited)
+	if err != nil || !slices.Contains(names, string(r.member)) {
+		return nil, MaxRevocationBound
+	}
+	var members []member
+	var longest time.Duration
+	for _, name := range names {
+		members = append(members, member(name))
+	}
+	members = append(members, r.heardOf()...)
+	for _, m := range members {
+		longest = max(longest, m.bound())
+	}
+	return members, longest
+}
+
+// heardOf are those who said something a moment ago. They count also where the
+// roll has lost them, as a replica that took over may have.
+func (r *Revocations) heardOf() (members []member) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.cache.clock()
+	for m, p := range r.peers {
+		if now-p.heard < m.bound() {
+			members = append(members, m)
+		}
+	}
+	return members
+}
+
+// all tells whether every one of them is there, of whom there is one at least,
+// and what is closed when that may have changed. What this process handled of
+// another model says nothing of what it reads now.
+func (r *Revocations) all(members []member, g goal) (bool, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	behind := slices.ContainsFunc(members, func(m member) bool {
+		at := r.peers[m].handled
+		return at.log != g.log || at.position < g.position
+	})
+	return len(members) > 0 && !behind && r.follows == r.Model(), r.changed
+}
