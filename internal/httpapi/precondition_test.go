@@ -97,8 +97,14 @@ func TestToken(t *testing.T) {
 		t.Errorf("none: got %v, %q", got, wrong)
 	}
 	for _, lines := range [][]string{
-		{"x"}, {want.text() + "="}, {want.text()[1:]}, {want.text() + "AA"}, {want.text(), want.text()},
-		{token{events.LogID{}, -1}.text()}, {" "}, {"%"},
+		{"x"},
+		{want.text() + "="},
+		{want.text()[1:]},
+		{want.text() + "AA"},
+		{want.text(), want.text()},
+		{token{events.LogID{}, -1}.text()},
+		{" "},
+		{"%"},
 	} {
 		if got, wrong := tokenOf(http.Header{consistencyToken: lines}); wrong == "" {
 			t.Errorf("%q: got %v", lines, got)
