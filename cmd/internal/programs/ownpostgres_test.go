@@ -129,6 +129,31 @@ func (o *ownPostgres) ask(t *testing.T, question func(context.Context, *pgx.Conn
 	return question(ctx, conn)
 }
 
+// killInDoubt kills the server when it has made an append durable and has not
+// said so. It is made to wait there for a replica that there is none of, since
+// the moment is too short to be hit; what it finds when it starts again does
+// not make it wait.
+func (o *ownPostgres) killInDoubt(t *testing.T) {
+	t.Helper()
+	testkit.Eventually(t, "Postgres waits for a replica", func() bool {
+		return o.ask(t, func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, `alter system set synchronous_standby_names = 'nobody'`)
+			if err == nil {
+				_, err = conn.Exec(ctx, `select pg_reload_conf()`)
+			}
+			for waits := false; err == nil && !waits; {
+				err = conn.QueryRow(ctx, `select count(*) > 0 from pg_stat_activity
+					where application_name = 'tenure-api writer' and wait_event = 'SyncRep'`).Scan(&waits)
+			}
+			if err == nil {
+				_, err = conn.Exec(ctx, `alter system reset synchronous_standby_names`)
+			}
+			return err
+		}) == nil
+	})
+	o.kill(t)
+}
+
 // kill kills the server with all its processes at once, as far as one can: what
 // it had in memory is gone. It waits for one that is still starting.
 func (o *ownPostgres) kill(t *testing.T) {
