@@ -140,7 +140,7 @@ func (c *client) key(ctx context.Context) {
 			live = append(live, i)
 		}
 	}
-	if len(live) < 4 && (len(live) == 0 || c.random.IntN(2) == 0) {
+	if len(live) < 2 && (len(live) == 0 || c.random.IntN(2) == 0) {
 		c.send(ctx, "POST", "/api-keys", "api_key.issued", "", fmt.Sprintf(`{"name":"%s"}`, c.unique()))
 		return
 	}

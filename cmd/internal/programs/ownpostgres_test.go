@@ -25,7 +25,9 @@ import (
 type ownPostgres struct {
 	url   string
 	local *program
-	last  int // the pid of the server that was last looked at
+	dir   string // all that it leaves behind, but for home
+	home  string // of its data, elsewhere when its account cannot reach dir
+	last  int    // the pid of the server that was killed last
 }
 
 func startPostgres(t *testing.T, e environment) *ownPostgres {
@@ -33,7 +35,7 @@ func startPostgres(t *testing.T, e environment) *ownPostgres {
 	root := filepath.Dir(strings.TrimSpace(output(t, "go", "env", "GOMOD")))
 	binary := filepath.Join(os.Getenv(bin), "local")
 	output(t, "go", "build", "-C", filepath.Join(root, "local"), "-buildvcs=false", "-o", binary, ".")
-	dir := t.TempDir()
+	dir := openDir(t)
 	shareDownloads(t, root, dir)
 	p := &program{t: t, ended: make(chan struct{})}
 	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), binary, "--follow-parent", "stores")
@@ -50,7 +52,7 @@ func startPostgres(t *testing.T, e environment) *ownPostgres {
 		_ = p.cmd.Wait() // the state tells
 		close(p.ended)
 	}()
-	o := &ownPostgres{local: p}
+	o := &ownPostgres{local: p, dir: dir}
 	t.Cleanup(func() { o.stop(t) })
 	within(t, time.Minute, "Postgres has started", func() bool {
 		if p.hasEnded() {
@@ -83,6 +85,19 @@ func output(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
+// openDir is a directory that whoever runs Postgres for root can enter.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tenure-hunt-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // shareDownloads makes what was downloaded for this checkout serve here too.
 func shareDownloads(t *testing.T, root, dir string) {
 	t.Helper()
@@ -99,21 +114,15 @@ func shareDownloads(t *testing.T, root, dir string) {
 // mustKeep fails the test on a server that forgets by design.
 func (o *ownPostgres) mustKeep(t *testing.T) {
 	t.Helper()
-	for _, setting := range []string{"fsync", "full_page_writes", "synchronous_commit"} {
-		err := o.ask(t, func(ctx context.Context, conn *pgx.Conn) error {
-			var value string
-			if err := conn.QueryRow(ctx, `select current_setting($1)`, setting).Scan(&value); err != nil {
-				return err
-			}
-			if value != "on" {
-				t.Fatalf("%s is %s", setting, value)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+	var syncs, pages, commits, data string
+	err := o.ask(t, func(ctx context.Context, conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, `select current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
+			current_setting('data_directory')`).Scan(&syncs, &pages, &commits, &data)
+	})
+	if err != nil || syncs != "on" || pages != "on" || commits != "on" {
+		t.Fatalf("fsync is %q, full_page_writes %q, synchronous_commit %q, %v", syncs, pages, commits, err)
 	}
+	o.home = filepath.Dir(data)
 }
 
 // ask asks on a connection of its own, within two seconds.
@@ -211,6 +220,15 @@ func (o *ownPostgres) stop(t *testing.T) {
 	}
 	if o.last != 0 && syscall.Kill(o.last, 0) == nil {
 		t.Errorf("the server that was killed, %d, is still there", o.last)
+	}
+	if o.home != "" {
+		if err := os.RemoveAll(o.home); err != nil {
+			t.Error(err)
+		}
+		_ = os.Remove(filepath.Dir(o.home)) // it is in dir, or nothing else is in it
+	}
+	if err := os.RemoveAll(o.dir); err != nil {
+		t.Error(err)
 	}
 	if t.Failed() {
 		t.Logf("what the stores said:\n%s", o.local.stderr())
