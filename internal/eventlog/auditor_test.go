@@ -380,12 +380,12 @@ func callOfAppend() string {
 func TestAnOwnerWhoIsNoSuperuserAppends(t *testing.T) {
 	t.Parallel()
 	url := testkit.OwnedPostgresURL(t)
-	b := bench{url: url, owner: testkit.OpenPostgres(t, url, nil), wire: new(wire), gate: new(gate)}
+	b := openPoolsOn(t, url, nil)
 	var super, bypass bool
 	if err := b.owner.QueryRow(t.Context(), `select rolsuper, rolbypassrls from pg_roles where rolname = current_user`).Scan(&super, &bypass); err != nil || super || bypass {
 		t.Fatalf("the owner is a superuser: %t, is not bound: %t, %v", super, bypass, err)
 	}
-	b.Appender = start(t, writerPool(t, url, nil), eventlog.Config{})
+	b.Appender = start(t, b.writer, eventlog.Config{})
 	a, pool := auditors(t, url)
 	for i := range 3 {
 		for _, tenant := range []events.TenantID{one, two} {

@@ -25,8 +25,7 @@ import (
 type ownPostgres struct {
 	url   string
 	local *program
-	dir   string // all that it leaves behind, but for home
-	home  string // of its data, elsewhere when its account cannot reach dir
+	home  string // of its data, which may be elsewhere when its account cannot enter the test's directory
 	last  int    // the pid of the server that was killed last
 }
 
@@ -52,7 +51,7 @@ func startPostgres(t *testing.T, e environment) *ownPostgres {
 		_ = p.cmd.Wait() // the state tells
 		close(p.ended)
 	}()
-	o := &ownPostgres{local: p, dir: dir}
+	o := &ownPostgres{local: p}
 	t.Cleanup(func() { o.stop(t) })
 	within(t, time.Minute, "Postgres has started", func() bool {
 		if p.hasEnded() {
@@ -88,12 +87,11 @@ func output(t *testing.T, name string, args ...string) string {
 // openDir is a directory that whoever runs Postgres for root can enter.
 func openDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "tenure-hunt-")
-	if err == nil {
-		err = os.Chmod(dir, 0o755)
-	}
-	if err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	for _, closed := range []string{dir, filepath.Dir(dir)} {
+		if err := os.Chmod(closed, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir
 }
@@ -225,10 +223,7 @@ func (o *ownPostgres) stop(t *testing.T) {
 		if err := os.RemoveAll(o.home); err != nil {
 			t.Error(err)
 		}
-		_ = os.Remove(filepath.Dir(o.home)) // it is in dir, or nothing else is in it
-	}
-	if err := os.RemoveAll(o.dir); err != nil {
-		t.Error(err)
+		_ = os.Remove(filepath.Dir(o.home)) // unless something else is in it
 	}
 	if t.Failed() {
 		t.Logf("what the stores said:\n%s", o.local.stderr())
