@@ -19,7 +19,8 @@ func (h *hunt) check() {
 	h.t.Helper()
 	history := h.history()
 	recorded := h.checkCommands(history)
-	h.t.Logf("%d commands: %d acknowledged, %d recorded and not acknowledged; %d events", len(h.journal.said), h.journal.acks.Load(), recorded, len(history))
+	h.t.Logf("%d commands: %d acknowledged, of these %d again, %d recorded and not acknowledged; %d events",
+		len(h.journal.said), h.journal.acks.Load(), h.journal.replayed.Load(), recorded, len(history))
 	h.caughtUp(events.Position(len(history)))
 	streams := map[events.Stream][]events.Recorded{}
 	for _, e := range history {

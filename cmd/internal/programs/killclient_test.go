@@ -28,12 +28,17 @@ func (s said) acknowledged() bool { return s.status >= 200 && s.status < 300 }
 // refused tells whether he was told that nothing was done.
 func (s said) refused() bool { return s.status >= 400 && s.status < 500 }
 
+// open tells whether he does not know.
+func (s said) open() bool { return s.status == 0 || s.status == http.StatusServiceUnavailable }
+
 // journal is what all clients remember.
 type journal struct {
 	mu   sync.Mutex
 	said []said
 	keys []issued
 	acks atomic.Int64
+	// replayed is how often an answer was repeated.
+	replayed atomic.Int64
 }
 
 // issued is a key that a client was given, and what he then did to it.
@@ -57,8 +62,7 @@ type thing struct {
 	disabled bool
 }
 
-// client sends one command after the other, each once, and remembers. What
-// became of a thing when no answer came he does not know, and lets go of it.
+// client sends one command after the other, and remembers. What became of a thing when no answer came he does not know, and lets go of it.
 type client struct {
 	t         *testing.T
 	name      string
@@ -163,18 +167,25 @@ func (c *client) unique() string {
 	return fmt.Sprintf("%s-%d", c.name, c.n)
 }
 
-// send sends a command once, to either API, and remembers what came of it. It
-// gives the id of the thing.
+// send sends a command to either API, and remembers what came of it. It gives
+// the id of the thing.
 func (c *client) send(ctx context.Context, method, path, makes, stream, body string) (string, said) {
 	s := said{request: c.unique(), makes: makes, stream: stream}
 	var answer struct {
 		ID    string `json:"id"`
 		Plain string `json:"api_key"`
 	}
-	text, err := c.ask(ctx, method, path, body, &s)
+	text := c.ask(ctx, method, path, body, &s)
+	// Who was told nothing sends it again until he is, though not always: under
+	// the same Idempotency-Key it is one command. What is shown once is not
+	// shown again.
+	insist, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for again := makes != "api_key.issued" && c.random.IntN(4) > 0; again && s.open() && insist.Err() == nil && !c.t.Failed(); {
+		text = c.ask(ctx, method, path, body, &s)
+	}
 	switch {
-	case err != nil:
-		s.status = 0 // also when the answer broke off
+	case s.status == 0:
 	case s.status == http.StatusConflict, s.status == http.StatusTooManyRequests, s.status == http.StatusServiceUnavailable:
 	case !s.acknowledged():
 		c.t.Errorf("%s %s as %s: %d %s", method, path, s.request, s.status, text)
@@ -187,33 +198,49 @@ func (c *client) send(ctx context.Context, method, path, makes, stream, body str
 		s.stream = answer.ID
 	}
 	c.journal.add(s)
-	if s.status == 0 || s.status == http.StatusServiceUnavailable {
-		pause(ctx, c.random, 10*time.Millisecond) // who is away is not asked a thousand times a second
-	}
 	if s.acknowledged() && answer.Plain != "" {
 		c.keys = append(c.keys, issued{id: answer.ID, plain: answer.Plain})
 	}
 	return answer.ID, s
 }
 
-func (c *client) ask(ctx context.Context, method, path, body string, s *said) ([]byte, error) {
+// ask sends a command, and notes the status of the whole answer.
+func (c *client) ask(ctx context.Context, method, path, body string, s *said) (text []byte) {
+	status, replayed, text, err := c.try(ctx, method, path, body, s.request)
+	if s.status = status; err != nil {
+		s.status = 0 // also when the answer broke off
+	}
+	if replayed {
+		c.journal.replayed.Add(1)
+	}
+	if s.open() {
+		pause(ctx, c.random, 10*time.Millisecond) // who is away is not asked a thousand times a second
+	}
+	return text
+}
+
+func (c *client) try(ctx context.Context, method, path, body, request string) (status int, replayed bool, text []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	url := *c.urls[c.random.IntN(len(c.urls))].Load() + "/api/v1" + path
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader([]byte(body)))
 	if err != nil {
-		return nil, err
+		return 0, false, nil, err
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("X-API-Key", c.as)
-	req.Header.Set("X-Request-ID", s.request)
+	req.Header.Set("X-Request-ID", request)
+	req.Header.Set("Idempotency-Key", request)
+	if c.random.IntN(2) == 0 {
+		req.Header.Set("Prefer", "respond-async") // what is durable is, whether anybody waits to see it or not
+	}
 	answer, err := c.http.Do(req)
 	if err != nil {
-		return nil, err
+		return 0, false, nil, err
 	}
 	defer answer.Body.Close()
-	s.status = answer.StatusCode
-	return io.ReadAll(answer.Body)
+	text, err = io.ReadAll(answer.Body)
+	return answer.StatusCode, answer.Header.Get("Idempotent-Replayed") == "true", text, err
 }
