@@ -70,12 +70,12 @@ func TestNothingAcknowledgedIsLostWhoeverIsKilled(t *testing.T) {
 	targets := []string{"postgres", "in doubt", "api", "projector", "backend", "all"}
 	h.random.Shuffle(len(targets), func(i, j int) { targets[i], targets[j] = targets[j], targets[i] })
 	for _, target := range targets {
-		h.progress(30 + h.random.IntN(150))
+		h.progress(20 + h.random.IntN(100))
 		began := time.Now()
 		h.strike(target)
 		t.Logf("%s: up again after %v", target, time.Since(began))
 	}
-	h.progress(100)
+	h.progress(60)
 	stop()
 	busy.Wait()
 	t.Logf("the hunt is over after %v", time.Since(began))
