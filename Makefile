@@ -6,7 +6,7 @@ LOCAL    := .local/bin/local
 GOLANGCI := .local/bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help run stores test test-main test-local lint fmt bench build generate clean local golangci compiler
+.PHONY: help run stores test test-main test-local test-kill lint fmt bench build generate clean local golangci compiler
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -24,6 +24,11 @@ test-main: local compiler
 
 test-local: compiler
 	@cd local && exec $(GO) test -race ./...
+
+N ?= 50
+test-kill: local compiler ## Kill everything while clients write, N times, each with a seed of its own
+	@exec $(LOCAL) --follow-parent test -- $(GO) test -race -v -count=$(N) -failfast -timeout $$(($(N) * 2 + 5))m \
+		-run '^TestNothingAcknowledgedIsLostWhoeverIsKilled$$' ./cmd/internal/programs
 
 lint: golangci ## Look for bugs and for files that are not formatted
 	@main=0; $(GOLANGCI) run ./... || main=$$?; \

@@ -22,12 +22,12 @@ import (
 
 // parts are what the API is made of.
 type parts struct {
-	writer, reader *boot.Pool
-	mongo          *docstore.Mongo
-	redis          *docstore.Redis
-	appender       *eventlog.Appender
-	progress       *projections.Progress
-	revocations    *projections.Revocations
+	writer, reader, auditor *boot.Pool
+	mongo                   *docstore.Mongo
+	redis                   *docstore.Redis
+	appender                *eventlog.Appender
+	progress                *projections.Progress
+	revocations             *projections.Revocations
 
 	deaf    context.CancelFunc // ends the listening of progress and revocations
 	hearing sync.WaitGroup
@@ -41,6 +41,9 @@ func assemble(ctx context.Context, r *boot.Running, s boot.API) (*parts, error) 
 	group.Go(func() (err error) {
 		if p.writer, err = r.Writer(opening, s.Postgres); err == nil {
 			p.reader, err = r.Reader(opening, s.Postgres)
+		}
+		if err == nil {
+			p.auditor, err = r.Auditor(opening, s.Postgres)
 		}
 		return err
 	})
@@ -92,6 +95,7 @@ func (p *parts) handler(r *boot.Running, s boot.API) (http.Handler, error) {
 		Suppliers:   &projections.SupplierQueries{Mongo: p.mongo},
 		Keys:        &projections.APIKeyQueries{Mongo: p.mongo},
 		Log:         p.reader,
+		Audit:       &eventlog.Auditor{Pool: p.auditor},
 		Visible:     p.visible,
 		Shown:       p.shown,
 		Reached:     p.reached,
@@ -169,7 +173,7 @@ func (p *parts) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGo)
 	defer cancel()
 	var errs []error
-	for _, pool := range []*boot.Pool{p.writer, p.reader} {
+	for _, pool := range []*boot.Pool{p.writer, p.reader, p.auditor} {
 		if pool != nil {
 			errs = append(errs, boot.ClosePool(ctx, pool))
 		}

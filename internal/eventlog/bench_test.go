@@ -44,7 +44,12 @@ func openWith(t testing.TB, config eventlog.Config, change func(*pgxpool.Config)
 // openPools opens a bench without an appender.
 func openPools(t testing.TB, change func(*pgxpool.Config)) bench {
 	t.Helper()
-	url := testkit.PostgresURL(t)
+	return openPoolsOn(t, testkit.PostgresURL(t), change)
+}
+
+// openPoolsOn opens a bench on a database, as its owner.
+func openPoolsOn(t testing.TB, url string, change func(*pgxpool.Config)) bench {
+	t.Helper()
 	b := bench{url: url, owner: testkit.OpenPostgres(t, url, nil), wire: new(wire), gate: new(gate)}
 	b.writer = writerPool(t, url, func(config *pgxpool.Config) {
 		b.wire.lay(config)

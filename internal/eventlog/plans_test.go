@@ -11,6 +11,7 @@ import (
 
 	"tenure/internal/eventlog"
 	"tenure/internal/events"
+	"tenure/internal/testkit"
 )
 
 // A statement that is planned while a table is small, or while nobody has
@@ -24,14 +25,19 @@ const grown = 200_000
 
 func TestNoStatementScansATableWhateverIsKnownOfIt(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct{ prices, analyze string }{
-		"that nobody analyzed":                    {`random_page_cost = 4`, `select 1`},
-		"that was analyzed while it was small":    {`random_page_cost = 4`, `analyze event_log, claims, lookups, idempotency`},
-		"that was, where lookups are priced high": {`enable_memoize = off`, `analyze event_log, claims, lookups, idempotency`},
+	for name, tt := range map[string]struct {
+		database        func(testing.TB) string
+		prices, analyze string
+	}{
+		"that nobody analyzed":                    {testkit.PostgresURL, `random_page_cost = 4`, `select 1`},
+		"that was analyzed while it was small":    {testkit.PostgresURL, `random_page_cost = 4`, `analyze event_log, claims, lookups, idempotency`},
+		"that was, where lookups are priced high": {testkit.PostgresURL, `enable_memoize = off`, `analyze event_log, claims, lookups, idempotency`},
+		// Superusers are bound by no policy; other owners are.
+		"that nobody analyzed, of an owner who is bound by its policies": {testkit.OwnedPostgresURL, `random_page_cost = 4`, `select 1`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := openPools(t, oneConnection)
+			b := openPoolsOn(t, tt.database(t), oneConnection)
 			b.exec(t, fmt.Sprintf(`alter database %s set %s`, b.database(), tt.prices))
 			for _, table := range tables {
 				b.exec(t, fmt.Sprintf(`alter table %s set (autovacuum_enabled = off)`, table))

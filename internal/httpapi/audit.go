@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"reflect"
 	"slices"
@@ -101,7 +100,7 @@ func (s *Server) listEvents(ctx context.Context, by caller, in *auditInput) (*au
 	if in.Type != "" && !slices.Contains(events.Types(), in.Type) {
 		return nil, invalid([]fault.Detail{{Location: "query.type", Message: "must be a type of event"}})
 	}
-	r, err := s.startReading(ctx, in, filterOf(by, in))
+	r, err := s.startReading(ctx, in, logSightOf(by), filterOf(in))
 	if err != nil {
 		return nil, err
 	}
@@ -118,10 +117,10 @@ func (s *Server) listEvents(ctx context.Context, by caller, in *auditInput) (*au
 	}}, nil
 }
 
-// filterOf is what of the log a request asks for, within what its caller sees.
-func filterOf(by caller, in *auditInput) eventlog.Filter {
+// filterOf is what of the log a request asks for.
+func filterOf(in *auditInput) eventlog.Filter {
 	f := eventlog.Filter{
-		Tenants: tenantsIn(by.LogScope()), StreamType: events.StreamType(in.StreamType), StreamID: in.StreamID,
+		StreamType: events.StreamType(in.StreamType), StreamID: in.StreamID,
 		Actor: events.UserID(in.Actor), Raw: true,
 	}
 	if in.Type != "" {
@@ -130,37 +129,23 @@ func filterOf(by caller, in *auditInput) eventlog.Filter {
 	return f
 }
 
-// tenantsIn is a scope as the log's filter knows it: nil for everything, and
-// an empty list, not nil, for nothing.
-func tenantsIn(s authz.Scope) []events.TenantID {
-	if s.Everything() {
-		return nil
-	}
-	return append([]events.TenantID{}, s.Tenants()...)
+// logSightOf is what of the log a caller sees, in the words of those who store it:
+// Postgres itself shows him nothing else.
+func logSightOf(by caller) eventlog.Sight {
+	s := by.LogScope()
+	return eventlog.Sight{All: s.Everything(), Tenants: s.Tenants()}
 }
 
 func (s *Server) getEvent(ctx context.Context, by caller, in *auditEventInput) (*auditEventAnswer, error) {
-	before, err := eventlog.MarkAt(ctx, s.Log, events.Position(in.Position-1))
-	if err != nil {
-		return nil, orBeyond(err)
-	}
-	batch, err := eventlog.ReadBatch(ctx, s.Log, before, eventlog.Filter{Tenants: tenantsIn(by.LogScope()), Limit: 1, Raw: true})
+	e, found, err := s.Audit.Event(ctx, logSightOf(by), events.Position(in.Position), true)
 	if err != nil {
 		return nil, err
 	}
-	if len(batch.Events) == 0 || batch.Events[0].Position != events.Position(in.Position) {
+	if !found {
 		return nil, eventNotFound()
 	}
-	shown, err := showEvent(batch.Events[0])
+	shown, err := showEvent(e)
 	return &auditEventAnswer{shown}, err
-}
-
-// orBeyond is what is told of a position that the log has not reached.
-func orBeyond(err error) error {
-	if errors.Is(err, eventlog.ErrForked) {
-		return eventNotFound()
-	}
-	return err
 }
 
 func eventNotFound() *fault.Fault {

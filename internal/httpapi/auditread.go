@@ -16,39 +16,36 @@ import (
 // reading is a walk along the log, from a place to one that is fixed when it
 // begins, so that it ends however fast others append.
 type reading struct {
-	log    eventlog.Querier
+	log    *eventlog.Auditor
+	sight  eventlog.Sight
 	filter eventlog.Filter
-	at     events.Mark
+	at     events.Position
 	end    events.Position
 	done   bool
 }
 
 // startReading finds the first and the last place that a request asks for.
-func (s *Server) startReading(ctx context.Context, in *auditInput, f eventlog.Filter) (*reading, error) {
-	head, err := eventlog.Head(ctx, s.Log)
+func (s *Server) startReading(ctx context.Context, in *auditInput, sight eventlog.Sight, f eventlog.Filter) (*reading, error) {
+	head, err := s.Audit.Head(ctx, sight)
 	if err != nil {
 		return nil, err
 	}
 	after, end := events.Position(in.After), head.Position
 	if !in.From.IsZero() {
-		p, err := eventlog.PositionAt(ctx, s.Log, in.From)
+		p, err := s.Audit.PositionAt(ctx, sight, in.From)
 		if err != nil {
 			return nil, err
 		}
 		after = max(after, p)
 	}
 	if !in.To.IsZero() {
-		p, err := eventlog.PositionAt(ctx, s.Log, in.To)
+		p, err := s.Audit.PositionAt(ctx, sight, in.To)
 		if err != nil {
 			return nil, err
 		}
 		end = min(end, p)
 	}
-	r := &reading{log: s.Log, filter: f, end: end, done: after >= end}
-	if !r.done {
-		r.at, err = eventlog.MarkAt(ctx, s.Log, after)
-	}
-	return r, err
+	return &reading{log: s.Audit, sight: sight, filter: f, at: after, end: end, done: after >= end}, nil
 }
 
 // next reads on, at most limit events. None may come back while there is more:
@@ -56,16 +53,16 @@ func (s *Server) startReading(ctx context.Context, in *auditInput, f eventlog.Fi
 func (r *reading) next(ctx context.Context, limit int) ([]events.Recorded, error) {
 	f := r.filter
 	f.Limit = limit
-	batch, err := eventlog.ReadBatch(ctx, r.log, r.at, f)
+	page, err := r.log.Page(ctx, r.sight, r.at, f)
 	if err != nil {
 		return nil, err
 	}
-	found := batch.Events
+	found := page.Events
 	for len(found) > 0 && found[len(found)-1].Position > r.end {
 		found = found[:len(found)-1]
 	}
-	r.done = batch.Through.Position >= r.end || batch.Through.Position == r.at.Position
-	r.at = batch.Through
+	r.done = page.Through >= r.end || page.Through == r.at
+	r.at = page.Through
 	return found, nil
 }
 
@@ -73,9 +70,9 @@ func (r *reading) next(ctx context.Context, limit int) ([]events.Recorded, error
 // looks at too much of the log or holds too much of it.
 func (r *reading) page(ctx context.Context, limit int) (auditList, error) {
 	list := auditList{Items: []auditEvent{}}
-	last, size := r.at.Position+auditPositions, 0
-	for !r.done && len(list.Items) < limit && r.at.Position < last && size < auditBytes {
-		found, err := r.next(ctx, min(limit-len(list.Items), eventlog.MaxEvents))
+	last, size := r.at+auditPositions, 0
+	for !r.done && len(list.Items) < limit && r.at < last && size < auditBytes {
+		found, err := r.next(ctx, min(limit-len(list.Items), eventlog.MaxAudited))
 		if err != nil {
 			return auditList{}, err
 		}
@@ -88,7 +85,7 @@ func (r *reading) page(ctx context.Context, limit int) (auditList, error) {
 		}
 	}
 	if !r.done {
-		list.NextAfter = &r.at.Position
+		list.NextAfter = &r.at
 	}
 	return list, nil
 }

@@ -293,7 +293,7 @@ func TestAReadModelThatStandsStill(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.Server = k.serve(&Server{
-		Identity: k.identity.Principal, Commands: k.commands, Log: k.log, Visible: k.wait, Projections: k.progress.Status,
+		Identity: k.identity.Principal, Commands: k.commands, Log: k.log, Audit: k.audit, Visible: k.wait, Projections: k.progress.Status,
 		Users: &projections.UserQueries{Mongo: k.mongo}, Memberships: &projections.MembershipQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
 	}, func(s *Server) {
 		s.TokenWait = 50 * time.Millisecond
@@ -329,7 +329,7 @@ func TestAuthorityThatIsBehind(t *testing.T) {
 	}
 	var order []string
 	k.Server = k.serve(&Server{
-		Commands: k.commands, Log: k.log, Visible: k.wait, Projections: k.progress.Status, Users: &projections.UserQueries{Mongo: k.mongo}, Memberships: &projections.MembershipQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
+		Commands: k.commands, Log: k.log, Audit: k.audit, Visible: k.wait, Projections: k.progress.Status, Users: &projections.UserQueries{Mongo: k.mongo}, Memberships: &projections.MembershipQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
 	}, func(s *Server) {
 		s.Identity = func(ctx context.Context, r *http.Request, named events.TenantID) (authz.Principal, error) {
 			order = append(order, "identify")

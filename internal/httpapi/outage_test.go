@@ -45,7 +45,7 @@ func TestReadModelsAway(t *testing.T) {
 	shop := k.supplier("Shop")
 	mongo := goneMongo(t)
 	k.Server = k.serve(&Server{
-		Identity: k.identity.Principal, Commands: k.commands, Log: k.log, Visible: k.wait, Projections: k.progress.Status,
+		Identity: k.identity.Principal, Commands: k.commands, Log: k.log, Audit: k.audit, Visible: k.wait, Projections: k.progress.Status,
 		Users: &projections.UserQueries{Mongo: mongo}, Memberships: &projections.MembershipQueries{Mongo: mongo}, Suppliers: &projections.SupplierQueries{Mongo: mongo}, Keys: &projections.APIKeyQueries{Mongo: mongo},
 	}, nil)
 	for _, path := range []string{
@@ -81,7 +81,7 @@ func TestLogAway(t *testing.T) {
 	gone.Appender = eventlog.NewAppender(goneLog(t), discard(), eventlog.Config{GiveUp: 50 * time.Millisecond})
 	t.Cleanup(func() { _ = gone.Appender.Close(context.Background()) })
 	k.Server = k.serve(&Server{
-		Identity: k.identity.Principal, Commands: &gone, Log: goneLog(t), Visible: k.wait, Projections: k.progress.Status,
+		Identity: k.identity.Principal, Commands: &gone, Log: goneLog(t), Audit: &eventlog.Auditor{Pool: goneLog(t)}, Visible: k.wait, Projections: k.progress.Status,
 		Users: &projections.UserQueries{Mongo: k.mongo}, Memberships: &projections.MembershipQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
 	}, nil)
 	k.as(k.root, "GET", "/me", "", 200)
@@ -112,7 +112,7 @@ func TestIdentityAway(t *testing.T) {
 	authentication := &projections.Authentication{Redis: redis}
 	away.Lookup.ByKey, away.Lookup.ByUser = authentication.ByKey, authentication.ByUser
 	k.Server = k.serve(&Server{
-		Identity: away.Principal, Commands: k.commands, Log: k.log, Visible: k.wait, Projections: k.progress.Status,
+		Identity: away.Principal, Commands: k.commands, Log: k.log, Audit: k.audit, Visible: k.wait, Projections: k.progress.Status,
 		Users: &projections.UserQueries{Mongo: k.mongo}, Memberships: &projections.MembershipQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
 	}, nil)
 	if got := k.as(k.root, "GET", "/me", "", 503); got.header.Get("Retry-After") == "" {

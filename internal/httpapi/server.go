@@ -38,8 +38,9 @@ type Server struct {
 	Memberships *projections.MembershipQueries
 	Suppliers   *projections.SupplierQueries
 	Keys        *projections.APIKeyQueries
-	// Log reads the event log for auditors.
-	Log eventlog.Querier
+	// Log tells where the log ends, and Audit reads it for auditors.
+	Log   eventlog.Querier
+	Audit *eventlog.Auditor
 	// Visible waits until every live read model that folds one of these types
 	// of events shows the log up to a position. It returns false when the
 	// context ends before, or when there is no point in waiting.
@@ -76,7 +77,7 @@ type Server struct {
 // Handler is the whole API in its layers. It fails when a setting is missing
 // or unsafe, before anything is served.
 func (s *Server) Handler() (http.Handler, error) {
-	if s.Commands == nil || s.Users == nil || s.Memberships == nil || s.Suppliers == nil || s.Keys == nil || s.Log == nil ||
+	if s.Commands == nil || s.Users == nil || s.Memberships == nil || s.Suppliers == nil || s.Keys == nil || s.Log == nil || s.Audit == nil ||
 		s.Visible == nil || s.Shown == nil || s.Reached == nil || s.Limit == nil || s.Projections == nil || s.NewKey == nil || s.NewID == nil || s.Now == nil {
 		return nil, errors.New("httpapi: commands, read models, log, visibility, limits, projections, and the sources of keys, ids and time must be set")
 	}

@@ -32,6 +32,7 @@ type stack struct {
 	t        *testing.T
 	commands *commands.Handler
 	log      eventlog.Querier
+	audit    *eventlog.Auditor
 	secrets  identity.Secrets
 	wait     func(context.Context, events.LogID, events.Position, []string) bool
 	identity *identity.Identity
@@ -58,6 +59,7 @@ func startStack(t *testing.T, change func(*Server)) *stack {
 		t.Fatal(err)
 	}
 	k.log = reader
+	k.audit = &eventlog.Auditor{Pool: testkit.OpenPostgres(t, url, eventlog.AuditorSession)}
 	if k.secrets, err = identity.ParseSecrets(base64.StdEncoding.EncodeToString(make([]byte, 32))); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +83,7 @@ func startStack(t *testing.T, change func(*Server)) *stack {
 	k.project(mongo, redis, progress, &feed.Feed{Pool: reader, Logger: discard()})
 	k.makeRoot()
 	k.Server = k.serve(&Server{
-		Identity: k.identity.Principal, Commands: k.commands, Log: reader, Visible: progress.Wait, Projections: progress.Status,
+		Identity: k.identity.Principal, Commands: k.commands, Log: reader, Audit: k.audit, Visible: progress.Wait, Projections: progress.Status,
 		Users: &projections.UserQueries{Mongo: mongo}, Memberships: &projections.MembershipQueries{Mongo: mongo}, Suppliers: &projections.SupplierQueries{Mongo: mongo}, Keys: &projections.APIKeyQueries{Mongo: mongo},
 	}, change)
 	testkit.Eventually(t, "the read models of an empty Redis are complete", func() bool {

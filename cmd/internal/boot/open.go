@@ -30,6 +30,17 @@ func (o Opener) Reader(ctx context.Context, s Postgres) (*pgxpool.Pool, error) {
 	return o.postgres(ctx, s, "reader", func(c *pgxpool.Config) { c.AfterConnect = eventlog.ReaderSession })
 }
 
+// auditors is how many may read the log at once, in one process. They are few,
+// and take no connection from those who work.
+const auditors = 4
+
+// Auditor opens Postgres for those who audit the log, as roles that see no
+// events but those they name the tenants of.
+func (o Opener) Auditor(ctx context.Context, s Postgres) (*pgxpool.Pool, error) {
+	s.PoolSize = min(s.PoolSize, auditors)
+	return o.postgres(ctx, s, "auditor", func(c *pgxpool.Config) { c.AfterConnect = eventlog.AuditorSession })
+}
+
 // Mongo opens the read models.
 func (o Opener) Mongo(ctx context.Context, s Mongo) (m *docstore.Mongo, err error) {
 	observe, err := o.observe("mongodb")

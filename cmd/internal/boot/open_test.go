@@ -56,16 +56,16 @@ func login(t *testing.T) (s, his boot.Postgres, name string) {
 	return s, boot.Postgres{URL: boot.Secret(u.String()), PoolSize: 2}, name
 }
 
-// The user of the processes needs no more than membership in the two roles.
+// The user of the processes needs no more than membership in the roles.
 func TestAMemberOfTheRolesIsEnough(t *testing.T) {
 	t.Parallel()
 	s, his, name := login(t)
 	o := boot.Opener{Name: "test"}
-	if _, err := o.Writer(t.Context(), his); err == nil || !strings.Contains(err.Error(), "grant tenure_writer and tenure_reader") {
+	if _, err := o.Writer(t.Context(), his); err == nil || !strings.Contains(err.Error(), "grant tenure_writer, tenure_reader, tenure_auditor and tenure_overseer") {
 		t.Errorf("without the roles: %v", err)
 	}
-	owner(t, s, `grant tenure_writer, tenure_reader to `+name)
-	for what, open := range map[string]func(context.Context, boot.Postgres) (*boot.Pool, error){"writer": o.Writer, "reader": o.Reader} {
+	owner(t, s, `grant tenure_writer, tenure_reader, tenure_auditor, tenure_overseer to `+name)
+	for what, open := range map[string]func(context.Context, boot.Postgres) (*boot.Pool, error){"writer": o.Writer, "reader": o.Reader, "auditor": o.Auditor} {
 		pool, err := open(t.Context(), his)
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)

@@ -123,7 +123,7 @@ func judgePostgres(err error) error {
 	case "22023":
 		return stuck(err, "Tenure's roles are not on this server; run `tenure migrate up`")
 	case "42501":
-		return stuck(err, "the user of "+Prefix+"POSTGRES_URL cannot take the roles it needs; grant tenure_writer and tenure_reader to it")
+		return stuck(err, "the user of "+Prefix+"POSTGRES_URL cannot take the roles it needs; grant tenure_writer, tenure_reader, tenure_auditor and tenure_overseer to it")
 	}
 	if err != nil {
 		err = fmt.Errorf("boot: Postgres cannot be reached: %w", err)

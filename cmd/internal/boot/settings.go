@@ -36,7 +36,7 @@ type Process struct {
 // Postgres is where the event log lives.
 type Postgres struct {
 	URL      Secret `env:"POSTGRES_URL,required,notEmpty" secret:"true" means:"where the event log lives, as postgres://user:password@host:5432/tenure"`
-	PoolSize int    `env:"POSTGRES_POOL_SIZE" envDefault:"16" means:"the most connections to Postgres in each pool; the api has two pools, one writing and one reading"`
+	PoolSize int    `env:"POSTGRES_POOL_SIZE" envDefault:"16" means:"the most connections to Postgres in each pool; the api has two, one writing and one reading, and one of 4 for auditors"`
 }
 
 // Mongo is where the read models live.

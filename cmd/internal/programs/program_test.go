@@ -118,6 +118,7 @@ func start(t testing.TB, e environment, name string, args ...string) *program {
 	p := &program{t: t, ended: make(chan struct{})}
 	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(os.Getenv(bin), name), args...)
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = t.TempDir(), e.environ(), &p.out, &p.err
+	p.cmd.SysProcAttr = dyingWithParent()
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
