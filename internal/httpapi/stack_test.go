@@ -33,7 +33,7 @@ type stack struct {
 	commands *commands.Handler
 	log      eventlog.Querier
 	secrets  identity.Secrets
-	wait     func(context.Context, events.LogID, events.Position, []string) bool
+	wait     func(context.Context, events.LogID, events.Position, []events.Recorded) bool
 	identity *identity.Identity
 	progress *projections.Progress
 	mongo    *docstore.Mongo
