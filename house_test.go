@@ -48,7 +48,7 @@ var testImports = map[string][]string{
 	"*":                     {"internal/testkit"},
 	"internal/httpapi":      {"internal/docstore", "internal/feed"},
 	"internal/commands":     {"internal/identity"},
-	"cmd/internal/programs": {"internal/docstore", "internal/eventlog", "internal/events", "internal/projections"},
+	"cmd/internal/programs": {"internal/authz", "internal/docstore", "internal/eventlog", "internal/events", "internal/projections"},
 }
 
 // addresses is where each big dependency lives. Test files of other packages

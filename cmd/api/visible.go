@@ -25,8 +25,8 @@ func (p *parts) revoke(ctx context.Context, r *boot.Running, s boot.API) (err er
 
 // visible waits until a command shows: in the read models, and where it took
 // away a right, in what every process knows of its callers.
-func (p *parts) visible(ctx context.Context, log events.LogID, position events.Position, types []string) bool {
-	return p.progress.Wait(ctx, log, position, types) && p.revocations.Wait(ctx, log, position, types)
+func (p *parts) visible(ctx context.Context, log events.LogID, position events.Position, shown []events.Recorded) bool {
+	return p.progress.Wait(ctx, log, position, shown) && p.revocations.Wait(ctx, log, position, projections.TypesOf(shown))
 }
 
 // shown is up to where the named read models show the log.

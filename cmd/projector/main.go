@@ -1,5 +1,5 @@
-// Command projector folds the log into the read models, and tells how far each
-// is. It never writes the log.
+// Command projector folds the log into the read models, tells how far each is,
+// and tries again what could not be applied. It never writes the log.
 package main
 
 import (
@@ -23,20 +23,28 @@ func main() {
 type cli struct {
 	Run    struct{} `cmd:"" help:"Fold the log into the read models until told to end."`
 	Status struct{} `cmd:"" help:"Tell how far the read models are."`
+	Retry  struct {
+		Name string   `arg:"" help:"The read model."`
+		Keys []string `arg:"" optional:"" name:"key" help:"Documents by their keys; all that are parked when none is given."`
+	} `cmd:"" help:"Apply to parked documents the events that wait beside them."`
 }
 
 // run gives the exit code. What it says on stderr is JSON for the process that
 // stays up, and words for the operator at his terminal.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	command, err := parse(args, stdout, stderr)
+	asked, command, err := parse(args, stdout, stderr)
 	if err == nil && command == "run" {
 		s := boot.NewProjector()
 		return boot.Main(ctx, "projector", &s, &s.Process, environ, stderr, func(ctx context.Context, r *boot.Running) error {
 			return fold(ctx, r, s)
 		})
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case command == "status":
 		err = status(ctx, environ, stdout)
+	default:
+		err = retry(ctx, asked.Retry.Name, asked.Retry.Keys, environ, stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "projector:", err)
@@ -45,15 +53,17 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	return 0
 }
 
-func parse(args []string, stdout, stderr io.Writer) (string, error) {
-	parser, err := kong.New(&cli{}, kong.Name("projector"), kong.Writers(stdout, stderr),
+// parse gives what was asked, and the name of the command without its
+// arguments.
+func parse(args []string, stdout, stderr io.Writer) (asked cli, command string, err error) {
+	parser, err := kong.New(&asked, kong.Name("projector"), kong.Writers(stdout, stderr),
 		kong.Description("Folds Tenure's log into its read models. Settings come from the environment, .env and .env.local; see `tenure config`."))
 	if err != nil {
-		return "", err
+		return asked, "", err
 	}
-	command, err := parser.Parse(args)
+	parsed, err := parser.Parse(args)
 	if err != nil {
-		return "", err
+		return asked, "", err
 	}
-	return command.Command(), nil
+	return asked, parsed.Selected().Name, nil
 }

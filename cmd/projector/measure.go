@@ -30,6 +30,11 @@ func measure(t *boot.Telemetry, s *stores) error {
 	if err != nil {
 		return fmt.Errorf("projector: metrics: %w", err)
 	}
+	parked, err := meter.Int64ObservableGauge("tenure.projection.parked",
+		metric.WithDescription("How many documents of a read model are shown as they were before an event that could not be applied."))
+	if err != nil {
+		return fmt.Errorf("projector: metrics: %w", err)
+	}
 	progress := projections.NewProgress(s.mongo, s.redis)
 	_, err = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		for _, p := range progress.Status(ctx, s.lag) {
@@ -40,9 +45,10 @@ func measure(t *boot.Telemetry, s *stores) error {
 			o.ObserveInt64(position, int64(p.At.Position), which)
 			o.ObserveInt64(behind, p.Lag.Events, which)
 			o.ObserveFloat64(since, p.Lag.For.Seconds(), which)
+			o.ObserveInt64(parked, p.ParkedCount, which)
 		}
 		return nil
-	}, position, behind, since)
+	}, position, behind, since, parked)
 	if err != nil {
 		return fmt.Errorf("projector: metrics: %w", err)
 	}

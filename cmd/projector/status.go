@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
 
-	"tenure/cmd/internal/boot"
 	"tenure/internal/events"
 	"tenure/internal/projections"
 )
@@ -23,15 +23,7 @@ const hearing = 600 * time.Millisecond
 // status prints how far each read model is. A read model that is behind, or
 // stands, is no failure of this command.
 func status(ctx context.Context, environ []string, stdout io.Writer) (err error) {
-	environment, err := boot.ReadEnvironment(".", environ)
-	if err != nil {
-		return err
-	}
-	var s boot.ReadModels
-	if err := boot.Load(&s, environment); err != nil {
-		return err
-	}
-	opened, err := open(ctx, boot.Opener{Name: "projector status"}, s)
+	opened, err := openFor(ctx, "projector status", environ)
 	if err != nil {
 		return err
 	}
@@ -56,13 +48,33 @@ func listen(ctx context.Context, p *projections.Progress) {
 
 func table(w io.Writer, head events.Mark, all []projections.ProjectionStatus) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tVERSION\tGENERATION\tPOSITION\tHEAD\tBEHIND\tSINCE\tLAST ERROR")
+	fmt.Fprintln(t, "NAME\tVERSION\tGENERATION\tPOSITION\tHEAD\tBEHIND\tSINCE\tPARKED\tLAST ERROR")
 	for _, p := range all {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\n", p.Name, p.Version, p.Generation, p.At.Position, head.Position,
-			p.Lag.Events, p.Lag.For.Round(time.Millisecond), cmp.Or(strings.ReplaceAll(p.LastError, "\n", " "), "-"))
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%d\t%s\n", p.Name, p.Version, p.Generation, p.At.Position, head.Position,
+			p.Lag.Events, p.Lag.For.Round(time.Millisecond), p.ParkedCount, cmp.Or(oneLine(p.LastError), "-"))
+	}
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("projector: %w", err)
+	}
+	return parkedTable(w, all)
+}
+
+// parkedTable prints the first of the parked documents of each read model;
+// nothing when there are none.
+func parkedTable(w io.Writer, all []projections.ProjectionStatus) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i, p := range all {
+		if i == 0 && slices.ContainsFunc(all, func(p projections.ProjectionStatus) bool { return len(p.Parked) > 0 }) {
+			fmt.Fprintln(t, "\nPARKED IN\tKEY\tPOSITION\tERROR")
+		}
+		for _, d := range p.Parked {
+			fmt.Fprintf(t, "%s\t%s\t%d\t%s\n", p.Name, d.Key, d.Position, oneLine(d.Error))
+		}
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("projector: %w", err)
 	}
 	return nil
 }
+
+func oneLine(text string) string { return strings.ReplaceAll(text, "\n", " ") }

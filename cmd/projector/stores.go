@@ -34,6 +34,19 @@ func open(ctx context.Context, o boot.Opener, s boot.ReadModels) (*stores, error
 	return &all, nil
 }
 
+// openFor opens them for a command of an operator.
+func openFor(ctx context.Context, name string, environ []string) (*stores, error) {
+	environment, err := boot.ReadEnvironment(".", environ)
+	if err != nil {
+		return nil, err
+	}
+	var s boot.ReadModels
+	if err := boot.Load(&s, environment); err != nil {
+		return nil, err
+	}
+	return open(ctx, boot.Opener{Name: name}, s)
+}
+
 // letGo is how long the stores may take to let go of us.
 const letGo = time.Second
 

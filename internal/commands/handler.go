@@ -86,12 +86,3 @@ func (r Receipt) Past(types ...events.StreamType) []events.Recorded {
 	slices.SortFunc(all, func(a, b events.Recorded) int { return cmp.Compare(a.Position, b.Position) })
 	return all
 }
-
-// Types names the types of what was appended.
-func (r Receipt) Types() []string {
-	types := make([]string, len(r.Events))
-	for i, e := range r.Events {
-		types[i] = e.Type
-	}
-	return types
-}

@@ -41,7 +41,7 @@ func (c Collection[T]) Load(ctx context.Context, s authz.Scope, keys []Key) (map
 	limited, cancel := context.WithTimeout(ctx, writeLimit)
 	defer cancel()
 	found, err := c.mongo().Find(limited, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}},
-		options.Find().SetProjection(bson.D{{Key: "position", Value: 1}, {Key: "body", Value: 1}}))
+		options.Find().SetProjection(bson.D{{Key: "position", Value: 1}, {Key: "parked", Value: 1}, {Key: "body", Value: 1}}))
 	if err != nil {
 		return nil, failed(ctx, "load from "+c.model.String(), err)
 	}
@@ -52,7 +52,7 @@ func (c Collection[T]) Load(ctx context.Context, s authz.Scope, keys []Key) (map
 		if err := found.Decode(&d); err != nil {
 			return nil, fmt.Errorf("docstore: a document of %s cannot be read: %w", c.model, err)
 		}
-		loaded[d.Key] = Document[T]{Key: d.Key, Position: d.Position, Loaded: d.Position, Body: d.Body}
+		loaded[d.Key] = d.loaded()
 	}
 	if err := found.Err(); err != nil {
 		return nil, failed(ctx, "load from "+c.model.String(), err)

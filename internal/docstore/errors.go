@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // ErrNotFound says that there is none, or none that the scope sees. Nobody can
@@ -14,30 +16,36 @@ var ErrNotFound = errors.New("docstore: not found")
 // not complete. It says nothing about what was asked for.
 var ErrUnavailable = errors.New("docstore: the store is unavailable")
 
-// ErrRefused says that the store will never take a document as it is.
-// RefusedKey tells which.
+// ErrRefused says that the store will never take a document as it is. Refused
+// tells which.
 var ErrRefused = errors.New("docstore: the store refuses the document")
 
-// refused is ErrRefused with the document's key. Of the reason it holds only
-// what cannot quote the document.
-type refused struct {
-	key    Key
-	reason string
+// refusals is ErrRefused with the reason for each document. A reason holds
+// only what cannot quote the document.
+type refusals map[Key]string
+
+func (r refusals) Error() string {
+	first := slices.Min(slices.Collect(maps.Keys(r)))
+	return fmt.Sprintf("%v: %s (%d in all)", ErrRefused, r[first], len(r))
 }
 
-func (r *refused) Error() string { return ErrRefused.Error() + ": " + r.reason }
-
 // Is tells that r is an ErrRefused.
-func (r *refused) Is(target error) bool { return target == ErrRefused }
+func (r refusals) Is(target error) bool { return target == ErrRefused }
 
-// RefusedKey is the key of the document that was refused, and false when err
-// is no refusal.
-func RefusedKey(err error) (Key, bool) {
-	var r *refused
-	if errors.As(err, &r) {
-		return r.key, true
+// orNil is no error when nothing was refused.
+func (r refusals) orNil() error {
+	if len(r) == 0 {
+		return nil
 	}
-	return "", false
+	return r
+}
+
+// Refused are the documents that the store refused, each with the reason; none
+// when err is no refusal. All others that were written with them are written.
+func Refused(err error) map[Key]string {
+	var r refusals
+	errors.As(err, &r)
+	return r
 }
 
 // failed wraps what a driver said. Whatever it was, the question went

@@ -21,7 +21,7 @@ type Indexes struct {
 // Prepare makes the model's indexes, those that are there already excepted.
 // Dies the process here, the next start makes the rest.
 func (c Collection[T]) Prepare(ctx context.Context, x Indexes) error {
-	if _, err := c.mongo().Indexes().CreateMany(ctx, x.models()); err != nil {
+	if _, err := c.mongo().Indexes().CreateMany(ctx, append(x.models(), parkedIndex())); err != nil {
 		return failed(ctx, "make the indexes of "+c.model.String(), err)
 	}
 	return nil

@@ -34,11 +34,13 @@ func PartitionsIn[T any](r *Redis, model Model) Partitions[T] {
 	return Partitions[T]{r, model}
 }
 
-// The fields of a partition. A document's field begins with document.
+// The fields of a partition. A document's field begins with document, and that
+// of the events that wait beside it with queue.
 const (
 	checkpointField = "checkpoint"
 	readyField      = "ready"
 	document        = "d:"
+	queue           = "q:"
 )
 
 // name is the partition's key in Redis. What stands in braces decides the node
@@ -46,6 +48,14 @@ const (
 func (p Partitions[T]) name(i Partition) string {
 	return fmt.Sprintf("%s{%s:%02d}", p.r.Prefix, p.model, i)
 }
+
+// index is where the keys of the partition's parked documents are, in the
+// order of their marks. It is there to find them by; whether a document is
+// parked, its own field tells.
+func (p Partitions[T]) index(i Partition) string { return p.name(i) + ":parked" }
+
+// names are what the scripts are called with.
+func (p Partitions[T]) names(i Partition) []string { return []string{p.name(i), p.index(i)} }
 
 // State is how far a partition was folded. The zero state is that of one that
 // is not there.

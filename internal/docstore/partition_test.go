@@ -62,10 +62,10 @@ func TestPartitionsCompareAndSet(t *testing.T) {
 	move("on, by another", false, Move[note]{From: at(2), To: at(4), Docs: a("a4")})
 	move("from where it was before", true, Move[note]{From: at(2), To: at(3), Docs: a("x")})
 	move("from another event", true, Move[note]{From: forked, To: at(5), Docs: a("x")})
-	holds(Part[note]{State{at(4), false}, map[Key]note{"a": {"a4"}}})
+	holds(Part[note]{State: State{at(4), false}, Docs: map[Key]note{"a": {"a4"}}})
 	move("the checkpoint alone", false, Move[note]{From: at(4), To: at(6)})
 	move("a delete", false, Move[note]{From: at(6), To: at(7), Docs: map[Key]*note{"a": nil}})
-	holds(Part[note]{State{at(7), false}, map[Key]note{}})
+	holds(Part[note]{State: State{at(7), false}, Docs: map[Key]note{}})
 }
 
 func TestAPartitionIsNeverAnAnswerBeforeItIsReady(t *testing.T) {

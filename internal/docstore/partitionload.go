@@ -11,11 +11,12 @@ import (
 	"tenure/internal/authz"
 )
 
-// Part is what was loaded of a partition. State and documents are of one
-// instant.
+// Part is what was loaded of a partition. All of it is of one instant.
 type Part[T any] struct {
 	State
 	Docs map[Key]T
+	// Held are the parked ones among the documents. They are not in Docs.
+	Held map[Key]Held[T]
 }
 
 // States tells how far each partition is, in one round trip.
@@ -111,10 +112,21 @@ func readPart[T any](keys []Key, answers []any) (Part[T], error) {
 	if err != nil {
 		return Part[T]{}, err
 	}
-	part := Part[T]{s, make(map[Key]T)}
+	part := Part[T]{State: s, Docs: make(map[Key]T)}
 	for i, k := range keys {
 		text, ok := answers[i+2].(string)
 		if !ok {
+			continue
+		}
+		if isHeld(text) {
+			h, err := readHeld[T](text)
+			if err != nil {
+				return Part[T]{}, err
+			}
+			if part.Held == nil {
+				part.Held = make(map[Key]Held[T])
+			}
+			part.Held[k] = h
 			continue
 		}
 		var doc T

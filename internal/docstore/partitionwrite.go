@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/redis/go-redis/v9"
 
@@ -17,22 +18,33 @@ type Move[T any] struct {
 	From      events.Mark // where the checkpoint was loaded; zero: the partition was not there
 	To        events.Mark
 	Docs      map[Key]*T // nil: delete. Without any, the checkpoint alone moves.
+	// Holds are the documents that are parked, or become so.
+	Holds map[Key]Hold[T]
 }
 
-// moveScript writes where the checkpoint still is the former one. Whatever is
-// left of a partition without a checkpoint is of unknown age and goes first,
-// the ready mark with it. A full server fails at the first write, before
-// anything is in.
+// moveScript writes where the checkpoint still is the former one, and every
+// parked document is as it was loaded: another one may have let it go on.
+// Whatever is left of a partition without a checkpoint is of unknown age and
+// goes first, the ready mark with it. A full server fails at the first write,
+// before anything is in.
 const moveScript = `
 local now = redis.call('HGET', KEYS[1], 'checkpoint')
 if (now or '') ~= ARGV[1] then return 0 end
-if not now then redis.call('UNLINK', KEYS[1]) end
+local holds = 4 + 2 * tonumber(ARGV[3])
+for i = holds, #ARGV, 5 do
+	if ARGV[i + 1] ~= '' and redis.call('HGET', KEYS[1], 'd:' .. ARGV[i]) ~= ARGV[i + 1] then return 0 end
+end
+if not now then redis.call('UNLINK', KEYS[1], KEYS[2]) end
 redis.call('HSET', KEYS[1], 'checkpoint', ARGV[2])
-local i = 3
-while i <= #ARGV do
+for i = 4, holds - 1, 2 do
 	if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[1], ARGV[i])
 	else redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-	i = i + 2
+end
+for i = holds, #ARGV, 5 do
+	local queue = redis.call('HGET', KEYS[1], 'q:' .. ARGV[i])
+	queue = queue and queue .. ',' .. ARGV[i + 3] or ARGV[i + 3]
+	redis.call('HSET', KEYS[1], 'd:' .. ARGV[i], ARGV[i + 2], 'q:' .. ARGV[i], queue)
+	redis.call('ZADD', KEYS[2], ARGV[i + 4], ARGV[i])
 end
 return 1`
 
@@ -51,18 +63,21 @@ type call struct {
 
 // Move carries out moves, in one round trip, and tells which of them another
 // writer came before: nothing of those was written. It fails with ErrRefused,
-// and otherwise with ErrUnavailable, and then any of them may have been carried
-// out.
+// and then nothing was written at all, and otherwise with ErrUnavailable, and
+// then any of them may have been carried out.
 //
 // Dies the process here, each partition is where it was or where it was to go,
 // and its checkpoint tells: the same events come again, and only the former
 // kind takes them.
 func (p Partitions[T]) Move(ctx context.Context, moves []Move[T]) (raced []Partition, err error) {
 	calls := make([]call, len(moves))
+	refused := make(refusals)
 	for i, m := range moves {
-		if calls[i], err = m.call(); err != nil {
-			return nil, err
-		}
+		calls[i], err = m.call()
+		maps.Copy(refused, Refused(err))
+	}
+	if err := refused.orNil(); err != nil {
+		return nil, err
 	}
 	done, err := p.run(ctx, moveScript, calls)
 	if err != nil {
@@ -77,18 +92,26 @@ func (p Partitions[T]) Move(ctx context.Context, moves []Move[T]) (raced []Parti
 }
 
 func (m Move[T]) call() (call, error) {
-	args := []any{checkpointText(m.From), checkpointText(m.To)}
+	args := []any{checkpointText(m.From), checkpointText(m.To), len(m.Docs)}
+	refused := make(refusals)
 	for k, doc := range m.Docs {
 		var text []byte
 		if doc != nil {
 			var err error
 			if text, err = json.Marshal(doc); err != nil {
-				return call{}, &refused{k, fmt.Sprintf("it cannot be encoded: %T", err)}
+				refused[k] = fmt.Sprintf("it cannot be encoded: %T", err)
 			}
 		}
 		args = append(args, document+string(k), string(text))
 	}
-	return call{m.Partition, args}, nil
+	for k, h := range m.Holds {
+		text, err := h.Now.text()
+		if err != nil {
+			refused[k] = fmt.Sprintf("it cannot be encoded: %T", err)
+		}
+		args = append(args, string(k), h.Was, text, queueText(h.Queue), int64(h.Now.Position))
+	}
+	return call{m.Partition, args}, refused.orNil()
 }
 
 // MarkReady marks those partitions as complete that are still at these places.
@@ -134,7 +157,7 @@ func (p Partitions[T]) run(ctx context.Context, script string, calls []call) ([]
 	pipe := p.r.client.Pipeline()
 	answers := make([]*redis.Cmd, len(calls))
 	for i, c := range calls {
-		answers[i] = pipe.EvalSha(limited, sha, []string{p.name(c.partition)}, c.args...)
+		answers[i] = pipe.EvalSha(limited, sha, p.names(c.partition), c.args...)
 	}
 	_, err := pipe.Exec(limited)
 	if err == nil {
@@ -143,7 +166,7 @@ func (p Partitions[T]) run(ctx context.Context, script string, calls []call) ([]
 	again := p.r.client.Pipeline()
 	for i, c := range calls {
 		if redis.HasErrorPrefix(answers[i].Err(), "NOSCRIPT") {
-			answers[i] = again.Eval(limited, script, []string{p.name(c.partition)}, c.args...)
+			answers[i] = again.Eval(limited, script, p.names(c.partition), c.args...)
 		}
 	}
 	if again.Len() > 0 {

@@ -8,47 +8,55 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"tenure/internal/authz"
+	"tenure/internal/events"
 )
 
 // bodyOnly leaves out what is not shown.
-var bodyOnly = bson.D{{Key: "body", Value: 1}}
+var bodyOnly = bson.D{{Key: "body", Value: 1}, {Key: "parked.position", Value: 1}}
+
+// Shown is a document as a query finds it.
+type Shown[T any] struct {
+	Body T
+	// Parked is the position of the event that could not be applied to it; 0
+	// when the document goes on. The body is that from before.
+	Parked events.Position
+}
 
 // Get reads a document. It fails with ErrNotFound when there is none within
 // the scope, and with ErrUnavailable.
-func (c Collection[T]) Get(ctx context.Context, s authz.Scope, key Key) (T, error) {
-	var none T
+func (c Collection[T]) Get(ctx context.Context, s authz.Scope, key Key) (Shown[T], error) {
 	found, err := c.GetAll(ctx, s, []Key{key})
 	if err != nil {
-		return none, err
+		return Shown[T]{}, err
 	}
-	body, ok := found[key]
+	one, ok := found[key]
 	if !ok {
-		return none, ErrNotFound
+		return Shown[T]{}, ErrNotFound
 	}
-	return body, nil
+	return one, nil
 }
 
 // GetAll reads those of the documents that are within the scope. It fails with
 // ErrUnavailable.
-func (c Collection[T]) GetAll(ctx context.Context, s authz.Scope, keys []Key) (map[Key]T, error) {
+func (c Collection[T]) GetAll(ctx context.Context, s authz.Scope, keys []Key) (map[Key]Shown[T], error) {
 	filter, ok := Query{Where: []Condition{KeyIn(keys)}}.filter(s)
 	if !ok || len(keys) == 0 {
 		return nil, nil
 	}
-	bodies := make(map[Key]T, len(keys))
+	shown := make(map[Key]Shown[T], len(keys))
 	err := c.each(ctx, filter, options.Find().SetProjection(bodyOnly), func(_ bson.Raw, d stored[T]) error {
-		bodies[d.Key] = *d.Body
+		shown[d.Key] = d.shown()
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return bodies, nil
+	return shown, nil
 }
 
 // Found is a page of a list.
 type Found[T any] struct {
-	Items []T
+	Items []Shown[T]
 	// Total is how many there are on all pages.
 	Total int64
 	// Last is the place of the last item; nil when no more follow.
@@ -66,7 +74,7 @@ func (c Collection[T]) List(ctx context.Context, s authz.Scope, q Query) (Found[
 	// One more than is asked for tells whether more follow.
 	err := c.each(ctx, q.page(s, filter), q.options(), func(raw bson.Raw, d stored[T]) error {
 		if len(page.Items) < q.Limit {
-			page.Items = append(page.Items, *d.Body)
+			page.Items = append(page.Items, d.shown())
 			last, err := q.Order.placeOf(raw, d.Key)
 			page.Last = &last
 			return err
@@ -87,6 +95,8 @@ func (c Collection[T]) List(ctx context.Context, s authz.Scope, q Query) (Found[
 	page.Total, err = c.count(ctx, filter)
 	return page, err
 }
+
+func (s stored[T]) shown() Shown[T] { return Shown[T]{*s.Body, s.Parked.at()} }
 
 func (q Query) options() *options.FindOptionsBuilder {
 	return options.Find().SetSort(q.Order.sort()).SetSkip(int64(q.Skip)).SetLimit(int64(q.Limit) + 1).SetProjection(q.Order.shown())

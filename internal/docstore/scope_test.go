@@ -45,15 +45,15 @@ func TestTheStoreAsksWhatTheScopeSays(t *testing.T) {
 		"two tenants": key("acme", "zeta").UserScope(), "no tenant": key().UserScope(),
 		"a nameless tenant": key("").UserScope(), "a star": key("*").UserScope(), "true": key("true").UserScope(),
 	} {
-		want := make(map[Key]note)
+		want := make(map[Key]Shown[note])
 		for k, tag := range tags {
 			if s.Sees(tag) {
-				want[k] = note{string(k)}
+				want[k] = Shown[note]{Body: note{string(k)}}
 			}
 		}
 		got, err := c.GetAll(t.Context(), s, keys)
 		if got == nil {
-			got = map[Key]note{}
+			got = map[Key]Shown[note]{}
 		}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)

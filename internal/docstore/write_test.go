@@ -100,9 +100,9 @@ func TestWhatTheStoreWillNeverTake(t *testing.T) {
 			_, inserted := c.Insert(t.Context(), []Document[note]{doc("c", 2, 0, "third"), doc("d", 2, 0, tt.bad)})
 			_, replaced := c.Replace(t.Context(), []Document[note]{doc("b", 3, 1, tt.bad)})
 			for want, err := range map[Key]error{"d": inserted, "b": replaced} {
-				key, ok := RefusedKey(err)
-				if !errors.Is(err, ErrRefused) || !ok || key != want {
-					t.Errorf("got %v of %q, want ErrRefused of %q", err, key, want)
+				refused := Refused(err)
+				if !errors.Is(err, ErrRefused) || len(refused) != 1 || refused[want] == "" {
+					t.Errorf("got %v of %v, want ErrRefused of %q", err, refused, want)
 				}
 				if strings.Contains(err.Error(), "first") || strings.Contains(err.Error(), "bad") {
 					t.Errorf("the message quotes the document: %.200v", err)

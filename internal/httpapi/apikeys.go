@@ -53,6 +53,7 @@ type KeyBody struct {
 	ExpiresAt    *time.Time         `json:"expires_at"`
 	LastUsedAt   *time.Time         `json:"last_used_at"`
 	CreatedAt    time.Time          `json:"created_at"`
+	Projected
 }
 
 type issuedKeyBody struct {
@@ -220,6 +221,6 @@ func secretOf(k identity.Key) commands.Secret {
 func showKey(k projections.APIKey) KeyBody {
 	return KeyBody{
 		ID: k.ID, Name: k.Name, Prefix: k.Prefix, LastFour: k.LastFour, Capabilities: k.Capabilities, Tenants: k.Tenants,
-		ExpiresAt: k.ExpiresAt, CreatedAt: k.CreatedAt.UTC(),
+		ExpiresAt: k.ExpiresAt, CreatedAt: k.CreatedAt.UTC(), Projected: parkedAt(k.Parked),
 	}
 }

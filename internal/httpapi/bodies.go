@@ -41,6 +41,27 @@ type UserBody struct {
 	UpdatedAt     time.Time        `json:"updated_at"`
 	UpdatedBy     string           `json:"updated_by" doc:"An e-mail, or system."`
 	Version       events.Version   `json:"version"`
+	Projected
+}
+
+// Projected is what every thing carries to which an event could not be
+// applied. It is exported since huma looks into exported parts only.
+type Projected struct {
+	Projection *projectionMark `json:"projection,omitempty" doc:"Only when what is shown is from before an event that could not be applied."`
+}
+
+type projectionMark struct {
+	Status   string          `json:"status" enum:"parked"`
+	Position events.Position `json:"position" doc:"Of the first event that is not shown."`
+}
+
+// parkedAt marks a thing that does not show the event at a position; 0: it
+// shows all.
+func parkedAt(p events.Position) Projected {
+	if p == 0 {
+		return Projected{}
+	}
+	return Projected{&projectionMark{"parked", p}}
 }
 
 // UserDetail is what every answer about one user adds. What comes from links
@@ -99,7 +120,7 @@ func showUser(by caller, u projections.User, who people) UserBody {
 	return UserBody{
 		ID: u.ID, Email: u.Email, Name: textOrNull(u.Name), Role: u.Role, Status: u.Status, Supplier: textOrNull(supplier),
 		CreatedAt: u.CreatedAt.UTC(), CreatedBy: who.name(u.CreatedBy), UpdatedAt: u.UpdatedAt.UTC(), UpdatedBy: who.name(u.UpdatedBy),
-		Version: u.Version,
+		Version: u.Version, Projected: parkedAt(u.Parked),
 	}
 }
 

@@ -218,7 +218,7 @@ func TestAnAnswerInAHurry(t *testing.T) {
 	var asked []time.Duration
 	k := startStack(t, func(s *Server) {
 		s.Wait = time.Hour
-		s.Visible = func(ctx context.Context, _ events.LogID, _ events.Position, _ []string) bool {
+		s.Visible = func(ctx context.Context, _ events.LogID, _ events.Position, _ []events.Recorded) bool {
 			until, _ := ctx.Deadline()
 			asked = append(asked, time.Until(until))
 			return false

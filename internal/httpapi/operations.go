@@ -46,10 +46,19 @@ func (s *Server) listProjections(ctx context.Context, _ caller, _ *nothing) (*pr
 	for _, p := range s.Projections(ctx, s.lagOf) {
 		body.Items = append(body.Items, projectionBody{
 			Name: p.Name, Version: p.Version, Generation: p.Generation, Position: p.At.Position,
-			LagEvents: p.Lag.Events, LagSeconds: p.Lag.For.Seconds(), Parked: []parkedBody{}, LastError: textOrNull(p.LastError),
+			LagEvents: p.Lag.Events, LagSeconds: p.Lag.For.Seconds(), Parked: showParked(p.Parked), ParkedCount: p.ParkedCount,
+			LastError: textOrNull(p.LastError),
 		})
 	}
 	return &projectionsAnswer{body}, nil
+}
+
+func showParked(all []projections.ParkedDocument) []parkedBody {
+	bodies := make([]parkedBody, len(all))
+	for i, p := range all {
+		bodies[i] = parkedBody(p)
+	}
+	return bodies
 }
 
 // lagOf is how far the log is ahead of a place: in events, and since when.

@@ -36,8 +36,8 @@ func (k *stack) keeping() (*httptest.Server, *projections.AuthorityCache) {
 	}
 	return k.serve(&Server{
 		Identity: who.Principal, Commands: k.commands, Log: k.log, Projections: k.progress.Status,
-		Visible: func(ctx context.Context, log events.LogID, p events.Position, types []string) bool {
-			return k.wait(ctx, log, p, types) && revocations.Wait(ctx, log, p, types)
+		Visible: func(ctx context.Context, log events.LogID, p events.Position, shown []events.Recorded) bool {
+			return k.wait(ctx, log, p, shown) && revocations.Wait(ctx, log, p, projections.TypesOf(shown))
 		},
 		Users: &projections.UserQueries{Mongo: k.mongo}, Memberships: &projections.MembershipQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
 	}, nil), revocations.Cache()

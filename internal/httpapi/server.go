@@ -41,10 +41,10 @@ type Server struct {
 	// Log tells where the log ends, and Audit reads it for auditors.
 	Log   eventlog.Querier
 	Audit *eventlog.Auditor
-	// Visible waits until every live read model that folds one of these types
-	// of events shows the log up to a position. It returns false when the
-	// context ends before, or when there is no point in waiting.
-	Visible func(ctx context.Context, log events.LogID, p events.Position, types []string) bool
+	// Visible waits until every live read model that folds one of these events
+	// shows the log up to a position. It returns false when the context ends
+	// before, or when there is no point in waiting.
+	Visible func(ctx context.Context, log events.LogID, p events.Position, shown []events.Recorded) bool
 	// Shown tells up to where the named read models show the log, or all of them
 	// when none is named, as far as is known without asking: the zero mark when
 	// it is not. Reached waits until they show it up to a position, and returns

@@ -34,7 +34,7 @@ type stack struct {
 	log      eventlog.Querier
 	audit    *eventlog.Auditor
 	secrets  identity.Secrets
-	wait     func(context.Context, events.LogID, events.Position, []string) bool
+	wait     func(context.Context, events.LogID, events.Position, []events.Recorded) bool
 	identity *identity.Identity
 	progress *projections.Progress
 	mongo    *docstore.Mongo

@@ -78,6 +78,7 @@ type supplierBody struct {
 	CreatedAt    time.Time       `json:"created_at"`
 	UpdatedAt    time.Time       `json:"updated_at"`
 	Version      events.Version  `json:"version"`
+	Projected
 }
 
 // routeSuppliers offers the suppliers.
@@ -152,7 +153,9 @@ func (s *Server) supplierAfter(ctx context.Context, by caller, id events.TenantI
 		found, err = s.Suppliers.Get(ctx, by.At(id).SupplierScope(), id)
 	}
 	if err != nil || found.Version < r.Version {
+		parked := found.Parked
 		found, visible = projections.FoldSupplier(r.History), visible && err == nil
+		found.Parked = parked
 	}
 	return &answer[supplierBody]{visibleHeader(visible), showSupplier(found)}, nil
 }
@@ -203,6 +206,7 @@ func showSupplier(s projections.Supplier) supplierBody {
 		LegalAddress: textOrNull(s.LegalAddress), LegalDetails: textOrNull(s.LegalDetails), LegalEmail: textOrNull(s.LegalEmail),
 		LegalNumber: textOrNull(s.LegalNumber), TaxID: textOrNull(s.TaxID), Status: s.Status, Active: s.Active,
 		CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC(), Version: s.Version,
+		Projected: parkedAt(s.Parked),
 	}
 }
 

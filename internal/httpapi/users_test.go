@@ -231,7 +231,7 @@ func TestTenantsMe(t *testing.T) {
 func TestAnAnswerBeforeItIsVisible(t *testing.T) {
 	t.Parallel()
 	k := startStack(t, func(s *Server) {
-		s.Visible = func(context.Context, events.LogID, events.Position, []string) bool { return false }
+		s.Visible = func(context.Context, events.LogID, events.Position, []events.Recorded) bool { return false }
 	})
 	got := k.as(k.root, "POST", "/users", `{"email":"ada@example.com","name":"Ada"}`, 201)
 	got.wants(t, map[string]any{"email": "ada@example.com", "name": "Ada", "status": "invited", "created_by": "root@example.com", "version": 1.0})

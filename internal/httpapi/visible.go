@@ -23,9 +23,9 @@ type done struct {
 // command is durable by then, so running out of time is no failure. A caller
 // who prefers not to wait is told whether they show it already.
 func (s *Server) awaitVisible(ctx context.Context, by caller, r commands.Receipt) bool {
-	types := r.Types()
-	if len(types) == 0 && len(r.History) > 0 {
-		types = []string{r.History[len(r.History)-1].Type}
+	shown := r.Events
+	if len(shown) == 0 && len(r.History) > 0 {
+		shown = r.History[len(r.History)-1:]
 	}
 	wait := s.Wait
 	if by.reply.async {
@@ -33,7 +33,7 @@ func (s *Server) awaitVisible(ctx context.Context, by caller, r commands.Receipt
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	return s.Visible(ctx, r.Log, r.Position, types)
+	return s.Visible(ctx, r.Log, r.Position, shown)
 }
 
 // visibleHeader says so only when it is not.

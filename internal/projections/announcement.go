@@ -23,10 +23,30 @@ type announcement struct {
 	// Failed is why it does not get further; empty when nothing is wrong. It
 	// names no person.
 	Failed string `json:"failed,omitempty"`
+	// Parked are parked documents: those that a batch touched, or, when it is
+	// Whole, all that there are at this position.
+	Parked parkedKeys `json:"parked,omitempty"`
+	Whole  bool       `json:"whole,omitempty"`
+	// More says that there are others, for which there is no room.
+	More bool `json:"more,omitempty"`
 }
 
 func (a announcement) model() docstore.Model {
 	return docstore.Model{Projection: a.Projection, Version: a.Version, Generation: a.Generation}
+}
+
+// after is a when the one before it was not announced yet. What that one said
+// of parked documents must be heard too, unless a was made later and is Whole:
+// a beat looks at the store while batches go on, so it may come late.
+func (a announcement) after(b announcement) announcement {
+	if a.Whole && a.Position >= b.Position || len(b.Parked) == 0 && !b.More {
+		return a
+	}
+	a.Parked, a.More, a.Whole = b.Parked.with(a.Parked), a.More || b.More, false
+	if len(a.Parked) > maxTold {
+		a.Parked, a.More = nil, true
+	}
+	return a
 }
 
 // news is what is to be announced. A fold leaves it here and goes on: that
@@ -43,7 +63,7 @@ func newNews() *news {
 
 func (n *news) put(a announcement) {
 	n.mu.Lock()
-	n.latest[a.model()] = a
+	n.latest[a.model()] = a.after(n.latest[a.model()])
 	n.mu.Unlock()
 	select {
 	case n.more <- struct{}{}:

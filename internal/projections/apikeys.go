@@ -24,6 +24,9 @@ type APIKey struct {
 	PreviousExpiresAt *time.Time     `bson:"previous_expires_at"`
 	CreatedAt         time.Time      `bson:"created_at"`
 	Version           events.Version `bson:"version"` // of its stream
+	// Parked is not kept with it: a query sets it to the position of the event
+	// that could not be applied; 0 when there is none.
+	Parked events.Position `bson:"-" json:"-"`
 }
 
 // APIKeys is the read model behind GET /api-keys. A revoked key is not in it.
@@ -47,6 +50,7 @@ var APIKeys = Projection[APIKey]{
 		return map[string]string{"name": k.Name}
 	},
 	Indexes: docstore.Indexes{Sorts: fieldsOf(apiKeySorts), Owned: fieldsOf(apiKeySorts)},
+	Parked:  func(k *APIKey) *events.Position { return &k.Parked },
 }
 
 func applyToAPIKey(k *APIKey, _ docstore.Key, e events.Recorded) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"tenure/internal/authz"
 	"tenure/internal/docstore"
 	"tenure/internal/events"
 )
@@ -23,10 +22,13 @@ type documents[T any] struct {
 	projection Projection[T]
 	mongo      *docstore.Mongo
 	store      docstore.Collection[T]
+	// onParked is told, before the checkpoint moves, which documents that a
+	// batch touches are parked. Nil: nobody is.
+	onParked func(map[docstore.Key]docstore.Parked)
 }
 
 func inMongo[T any](p Projection[T], m *docstore.Mongo) *documents[T] {
-	return &documents[T]{p, m, docstore.In[T](m, p.Model())}
+	return &documents[T]{projection: p, mongo: m, store: docstore.In[T](m, p.Model())}
 }
 
 // prepare makes the indexes.
@@ -40,8 +42,9 @@ func (d *documents[T]) resume(ctx context.Context) (events.Mark, error) {
 }
 
 // fold applies a batch and moves the checkpoint. Applied twice, late, or by
-// several at once, the documents end the same. It fails with ErrBehind,
-// ErrForked and ErrPoison, and otherwise may be tried again.
+// several at once, the documents end the same. A document that cannot take an
+// event is parked, and holds back no other. It fails with ErrBehind, ErrForked
+// and ErrPoison, and otherwise may be tried again.
 //
 // Dies the process at any point, the checkpoint is not beyond what every
 // document has, so the events that one misses come again, and those that have
@@ -55,37 +58,32 @@ func (d *documents[T]) fold(ctx context.Context, b events.Batch) error {
 		return err
 	}
 	if err := d.write(ctx, b); err != nil {
-		return blame(d.projection, b, err)
+		return err
 	}
 	return d.move(ctx, at, b)
 }
 
-// write brings every document that the batch touches to its end.
+// write brings every document that the batch touches to its end, or parks it.
+// Passes that are made because a document cannot take all of the batch find
+// out more each time, so they end; races are bounded.
 func (d *documents[T]) write(ctx context.Context, b events.Batch) error {
 	keys := touched(d.projection, b)
 	if len(keys) == 0 {
 		return nil
 	}
-	for range maxRaces {
-		// Of a bulk the store tells only how many met another writer, not
-		// which, so everything is loaded again.
-		loaded, err := d.store.Load(ctx, authz.SystemScope("folding"), keys)
+	known := noTrouble()
+	for races := 0; races < maxRaces; {
+		c, raced, err := d.pass(ctx, b, keys, known)
 		if err != nil {
 			return err
 		}
-		fresh, known, err := changes(d.projection, loaded, b)
-		if err != nil {
-			return err
+		if raced {
+			races++
 		}
-		inserted, err := d.store.Insert(ctx, fresh)
-		if err != nil {
-			return err
-		}
-		replaced, err := d.store.Replace(ctx, known)
-		if err != nil {
-			return err
-		}
-		if !inserted && !replaced {
+		if !raced && !c.again {
+			if d.onParked != nil {
+				d.onParked(c.parked)
+			}
 			return nil
 		}
 	}
@@ -115,58 +113,56 @@ func (d *documents[T]) move(ctx context.Context, at events.Mark, b events.Batch)
 }
 
 // changes applies the events of a batch, in order, each to the documents that
-// do not have it yet. It gives the documents that are new and those that were
-// loaded, as they are to be written.
-func changes[T any](p Projection[T], loaded map[docstore.Key]docstore.Document[T], b events.Batch) (fresh, known []docstore.Document[T], _ error) {
-	working := make(map[docstore.Key]*docstore.Document[T])
-	var order []docstore.Key
+// do not have it yet, and gives what is to be written of them. What it finds out
+// about documents that cannot take an event it adds to what is known. It fails
+// with ErrPoison.
+func changes[T any](p Projection[T], loaded map[docstore.Key]docstore.Document[T], b events.Batch, known *trouble) (changed[T], error) {
+	c := changed[T]{works: make(map[docstore.Key]*work[T]), parked: make(map[docstore.Key]docstore.Parked)}
+	var order []*work[T]
 	for _, e := range b.Events {
 		for _, k := range p.Keys(e) {
-			doc := working[k]
-			if doc == nil {
-				doc = start(loaded, k)
-				working[k] = doc
-				order = append(order, k)
+			w := c.works[k]
+			if w == nil {
+				w = &work[T]{Document: start(loaded, k)}
+				c.works[k] = w
+				order = append(order, w)
 			}
-			if e.Position <= doc.Position {
-				continue
+			if e.Position > w.Position {
+				c.take(p, w, e, known)
 			}
-			if err := apply(p, doc.Body, k, e); err != nil {
-				return nil, nil, err
-			}
-			doc.Position = e.Position
 		}
 	}
-	for _, k := range order {
-		switch doc := finish(p, working[k]); {
-		case doc.Position == doc.Loaded: // it had all of them
-		case doc.Loaded == 0:
-			fresh = append(fresh, doc)
-		default:
-			known = append(known, doc)
+	for _, w := range order {
+		if err := c.end(p, w, known); err != nil {
+			return c, err
 		}
 	}
-	return fresh, known, nil
+	return c, nil
 }
 
 // start is the document that events are applied to: the loaded one, or an
 // empty one for what is new or has left a tombstone.
-func start[T any](loaded map[docstore.Key]docstore.Document[T], k docstore.Key) *docstore.Document[T] {
+func start[T any](loaded map[docstore.Key]docstore.Document[T], k docstore.Key) docstore.Document[T] {
 	doc := loaded[k]
 	doc.Key = k
 	if doc.Body == nil {
 		doc.Body = new(T)
 	}
-	return &doc
+	return doc
 }
 
 // finish makes a document ready to be written: with what it is found by, or as
-// a tombstone.
-func finish[T any](p Projection[T], doc *docstore.Document[T]) docstore.Document[T] {
+// a tombstone. It tells why when that panics.
+func finish[T any](p Projection[T], doc *docstore.Document[T]) (why string) {
+	defer func() {
+		if r := recover(); r != nil {
+			why = panicked(r)
+		}
+	}()
 	if deleted(doc.Body) {
 		doc.Body = nil
-		return *doc
+		return ""
 	}
 	doc.Tags, doc.Texts = p.Tags(doc.Body), p.Texts(doc.Body)
-	return *doc
+	return ""
 }

@@ -194,7 +194,7 @@ func TestABulkThatWasHalfWrittenIsFinished(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fresh, known, err := changes(p, loaded, b)
+		c, err := changes(p, loaded, b, noTrouble())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,8 +206,8 @@ func TestABulkThatWasHalfWrittenIsFinished(t *testing.T) {
 			}
 			return some
 		}
-		_, inserted := d.store.Insert(ctx, half(fresh))
-		_, replaced := d.store.Replace(ctx, half(known))
+		_, inserted := d.store.Insert(ctx, half(c.fresh))
+		_, replaced := d.store.Replace(ctx, half(c.known))
 		if err := errors.Join(inserted, replaced, foldAll(ctx, d, h, []events.Position{h.head()}, false)); err != nil {
 			t.Fatal(err)
 		}
@@ -225,11 +225,11 @@ func TestATombstoneKeepsAnOlderWriterOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A writer that loaded before and writes now.
-	late, _, err := changes(Users, nil, h.batch(0, 1, Users.Types()))
+	late, err := changes(Users, nil, h.batch(0, 1, Users.Types()), noTrouble())
 	if err != nil {
 		t.Fatal(err)
 	}
-	raced, err := d.store.Insert(t.Context(), late)
+	raced, err := d.store.Insert(t.Context(), late.fresh)
 	if !raced || err != nil {
 		t.Errorf("the older writer was told %v, %v, want that it lost", raced, err)
 	}
@@ -293,43 +293,6 @@ func TestWhereABatchMayStart(t *testing.T) {
 			}
 			if at, err := d.resume(t.Context()); at.Position != tt.at || err != nil {
 				t.Errorf("the checkpoint is at %d, %v, want %d", at.Position, err, tt.at)
-			}
-		})
-	}
-}
-
-func TestAPoisonedEventIsNamed(t *testing.T) {
-	t.Parallel()
-	m := mongo(t)
-	h := newHistory(1)
-	h.user("ada", events.UserCreated{User: "ada", Email: "ada@example.org"})
-	h.user("bob", events.UserCreated{User: "bob", Email: "bob@example.org"}, events.UserRenamed{User: "bob", Name: "Bob"})
-	for name, apply := range map[string]func(u *User){
-		"panics":    func(*User) { panic("an assumption that does not hold") },
-		"too large": func(u *User) { u.Name = strings.Repeat("x", 17<<20) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := Users
-			p.Name = strings.ReplaceAll(name, " ", "-")
-			p.Apply = func(u *User, k docstore.Key, e events.Recorded) {
-				applyToUser(u, k, e)
-				if e.Position == 3 {
-					apply(u)
-				}
-			}
-			d := inMongo(p, m)
-			err := d.fold(t.Context(), h.batch(0, 3, p.Types()))
-			if !errors.Is(err, ErrPoison) {
-				t.Fatalf("got %v, want ErrPoison", err)
-			}
-			for _, part := range []string{p.Model().String(), "position 3", "user.renamed", "platform/user/bob", "document bob"} {
-				if !strings.Contains(err.Error(), part) {
-					t.Errorf("the message does not say %q: %.300s", part, err)
-				}
-			}
-			if at, err := d.resume(t.Context()); at.Position != 0 || err != nil {
-				t.Errorf("the checkpoint moved to %d, %v", at.Position, err)
 			}
 		})
 	}

@@ -11,10 +11,10 @@ import (
 	"tenure/internal/events"
 )
 
-// ErrPoison says that an event cannot be applied to a document: its fold
-// panics, or the store will never take the result. It stops the projection,
-// for trying again ends the same way.
-var ErrPoison = errors.New("projections: an event cannot be applied")
+// ErrPoison says that a document to which an event cannot be applied cannot be
+// parked either: the store takes it no more as it was before. It stops the
+// projection, for trying again ends the same way.
+var ErrPoison = errors.New("projections: a document cannot be parked")
 
 // ErrForked says that the log is not the one that was folded: another one, or
 // another event at the checkpoint. It stops the projection; the read model has
@@ -34,27 +34,25 @@ var (
 	ErrUnavailable = docstore.ErrUnavailable
 )
 
-// poison is ErrPoison with the event and the document.
+// poison is ErrPoison with the document and the last event of its batch.
 type poison struct {
-	model docstore.Model
-	key   docstore.Key
-	event events.Recorded
-	why   string
+	model    docstore.Model
+	key      docstore.Key
+	position events.Position
+	why      string
 }
 
 func (p *poison) Error() string {
-	return fmt.Sprintf("%v: %s: position %d, %s, stream %s/%s/%s version %d, document %s: %s", ErrPoison, p.model,
-		p.event.Position, p.event.Type, p.event.Stream.Tenant, p.event.Stream.Type, p.event.Stream.ID, p.event.Version,
-		p.document(), p.why)
+	return fmt.Sprintf("%v: %s: document %s, position %d: %s", ErrPoison, p.model, nameOf(p.key), p.position, p.why)
 }
 
-// document names the document, unless its name is the hash of a secret, which
-// stands in no message. Its event tells enough.
-func (p *poison) document() string {
-	if strings.HasPrefix(string(p.key), secretKind) {
+// nameOf names a document to people, unless its name is the hash of a secret,
+// which stands in no message. The event at its position tells enough.
+func nameOf(key docstore.Key) string {
+	if strings.HasPrefix(string(key), secretKind) {
 		return secretKind + "..."
 	}
-	return string(p.key)
+	return string(key)
 }
 
 // Is tells that p is an ErrPoison.

@@ -103,6 +103,9 @@ func shape(path string, t reflect.Type) []string {
 	var all []string
 	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("bson")+f.Tag.Get("json"), ",")
+		if name == "--" {
+			continue // a query sets it
+		}
 		all = append(all, shape(path+"/"+name, f.Type)...)
 	}
 	return all

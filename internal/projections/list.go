@@ -57,7 +57,8 @@ func APIKeySorts() []string { return slices.Sorted(maps.Keys(apiKeySorts)) }
 
 // get reads one document of p.
 func get[T any](ctx context.Context, m *docstore.Mongo, p Projection[T], s authz.Scope, key docstore.Key) (T, error) {
-	return docstore.In[T](m, p.Model()).Get(ctx, s, key)
+	found, err := docstore.In[T](m, p.Model()).Get(ctx, s, key)
+	return p.shown(found), err
 }
 
 // list reads a page of p. Sorts is the allow list, and own the list's order.
@@ -74,7 +75,7 @@ func list[T any](ctx context.Context, m *docstore.Mongo, p Projection[T], s auth
 		return Listing[T]{}, err
 	}
 	next, err := page.next(p.Name, orElse(page.Sort, own), number, found.Last)
-	return Listing[T]{found.Items, found.Total, number, next}, err
+	return Listing[T]{p.allShown(found.Items), found.Total, number, next}, err
 }
 
 // query is the page as its store knows it, with its number.

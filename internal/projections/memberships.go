@@ -120,5 +120,5 @@ func (q *MembershipQueries) Of(ctx context.Context, s authz.Scope, user events.U
 		Order: docstore.Order{By: ofUser},
 		Limit: maxScopes, // more than there can be, so that the store need not count
 	})
-	return all.Items, err
+	return Memberships.allShown(all.Items), err
 }

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -18,6 +19,9 @@ type partitions[T any] struct {
 	projection Projection[T]
 	store      docstore.Partitions[T]
 	head       func(context.Context) (events.Mark, error)
+	// onParked is told which documents that a batch touches are parked. Nil:
+	// nobody is.
+	onParked func(map[docstore.Key]docstore.Parked)
 
 	// mu keeps fold, resume and beat of this process apart, for they share
 	// reach. Another process is kept apart by compare-and-set.
@@ -94,9 +98,10 @@ func (g *partitions[T]) lowest() events.Mark {
 }
 
 // fold applies a batch to the partitions it touches. Applied twice, late, or
-// by several at once, the documents end the same. It fails with ErrBehind when
-// a partition it touches was lost, with ErrForked and ErrPoison, and otherwise
-// may be tried again.
+// by several at once, the documents end the same. A document that cannot take
+// an event is parked, in the same write that moves the checkpoint past it. It
+// fails with ErrBehind when a partition it touches was lost, with ErrForked and
+// ErrPoison, and otherwise may be tried again.
 //
 // Dies the process at any point, some partitions have the batch and say so,
 // the others will be given it again.
@@ -108,11 +113,11 @@ func (g *partitions[T]) fold(ctx context.Context, b events.Batch) error {
 			return err
 		}
 	}
-	keys := touched(g.projection, b)
+	keys, known := touched(g.projection, b), noTrouble()
 	for range maxRaces {
-		again, err := g.try(ctx, b, keys)
+		again, err := g.try(ctx, b, keys, known)
 		if err != nil {
-			return blame(g.projection, b, err)
+			return err
 		}
 		if !again {
 			return g.extend(b)
@@ -121,8 +126,9 @@ func (g *partitions[T]) fold(ctx context.Context, b events.Batch) error {
 	return errRaces
 }
 
-// try applies a batch once, and tells whether another writer was here.
-func (g *partitions[T]) try(ctx context.Context, b events.Batch, keys []docstore.Key) (again bool, _ error) {
+// try applies a batch once, and tells whether it has to be applied again:
+// another writer was here, or a document cannot take all of it.
+func (g *partitions[T]) try(ctx context.Context, b events.Batch, keys []docstore.Key, known *trouble) (again bool, _ error) {
 	if len(keys) == 0 {
 		return false, nil
 	}
@@ -130,11 +136,15 @@ func (g *partitions[T]) try(ctx context.Context, b events.Batch, keys []docstore
 	if err != nil {
 		return false, err
 	}
-	moves, err := g.moves(b, parts)
+	parked := make(map[docstore.Key]docstore.Parked)
+	moves, again, err := g.moves(b, parts, known, parked)
 	if err != nil {
 		return false, err
 	}
 	raced, err := g.store.Move(ctx, moves)
+	if errors.Is(err, docstore.ErrRefused) {
+		return true, g.refused(b, known, err)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -146,27 +156,35 @@ func (g *partitions[T]) try(ctx context.Context, b events.Batch, keys []docstore
 		r.stored, r.through = m.To, m.To
 		r.ready = r.ready && m.From != (events.Mark{})
 	}
-	return false, nil
+	if !again && g.onParked != nil {
+		g.onParked(parked)
+	}
+	return again, nil
 }
 
-// moves are what a batch makes of the partitions that were loaded.
-func (g *partitions[T]) moves(b events.Batch, parts map[docstore.Partition]docstore.Part[T]) ([]docstore.Move[T], error) {
-	var moves []docstore.Move[T]
+// moves are what a batch makes of the partitions that were loaded, but of those
+// where a document was found that cannot take all of it. Parked ones among the
+// documents it adds to parked.
+func (g *partitions[T]) moves(b events.Batch, parts map[docstore.Partition]docstore.Part[T], known *trouble,
+	parked map[docstore.Key]docstore.Parked,
+) (moves []docstore.Move[T], again bool, _ error) {
 	for i, part := range parts {
 		g.see(i, part.State)
 		if err := checkStart(g.reach[i].through, b); err != nil {
-			return nil, fmt.Errorf("partition %d: %w", i, err)
+			return nil, false, fmt.Errorf("partition %d: %w", i, err)
 		}
+		w := g.work(b, i, part, known)
+		w.parked(parked)
 		if part.Checkpoint.Position >= b.Through.Position {
 			continue // another writer was here with all of it
 		}
-		docs, err := g.documents(b, i, part)
-		if err != nil {
-			return nil, err
+		if w.spoiled {
+			again = true
+			continue
 		}
-		moves = append(moves, docstore.Move[T]{Partition: i, From: part.Checkpoint, To: b.Through, Docs: docs})
+		moves = append(moves, docstore.Move[T]{Partition: i, From: part.Checkpoint, To: b.Through, Docs: w.docs, Holds: w.holds})
 	}
-	return moves, nil
+	return moves, again, nil
 }
 
 // see notes where a partition is.
@@ -176,37 +194,33 @@ func (g *partitions[T]) see(i docstore.Partition, s docstore.State) {
 	}
 }
 
-// documents applies the events that a partition does not have yet, in order,
-// and gives its documents as they are to be written. A partition that has no
+// work applies the events that a partition does not have yet, in order, and
+// gives its documents as they are to be written. A partition that has no
 // checkpoint has no documents, whatever is in it.
-func (g *partitions[T]) documents(b events.Batch, i docstore.Partition, part docstore.Part[T]) (map[docstore.Key]*T, error) {
-	docs := make(map[docstore.Key]*T)
+func (g *partitions[T]) work(b events.Batch, i docstore.Partition, part docstore.Part[T], known *trouble) *partitionWork[T] {
+	if part.Checkpoint == (events.Mark{}) {
+		part = docstore.Part[T]{State: part.State}
+	}
+	w := &partitionWork[T]{
+		projection: g.projection, part: part, known: known,
+		docs: make(map[docstore.Key]*T), holds: make(map[docstore.Key]docstore.Hold[T]),
+	}
 	for _, e := range b.Events {
 		if e.Position <= part.Checkpoint.Position {
 			continue
 		}
 		for _, k := range g.projection.Keys(e) {
-			if docstore.PartitionOf(k) != i {
-				continue
-			}
-			if docs[k] == nil {
-				var doc T
-				if part.Checkpoint != (events.Mark{}) {
-					doc = part.Docs[k]
-				}
-				docs[k] = &doc
-			}
-			if err := apply(g.projection, docs[k], k, e); err != nil {
-				return nil, err
+			if docstore.PartitionOf(k) == i {
+				w.take(k, e)
 			}
 		}
 	}
-	for k, doc := range docs {
+	for k, doc := range w.docs {
 		if deleted(doc) {
-			docs[k] = nil
+			w.docs[k] = nil
 		}
 	}
-	return docs, nil
+	return w
 }
 
 // extend notes that a batch holds nothing more for any partition that had come

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -208,7 +207,7 @@ func TestABatchThatOnlySomePartitionsGotIsFinished(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		moves, err := first.moves(b, parts)
+		moves, _, err := first.moves(b, parts, noTrouble(), map[docstore.Key]docstore.Parked{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -473,31 +472,6 @@ func TestTheBatchOfAnotherLogIsRefusedInRedis(t *testing.T) {
 	} {
 		if err := g.fold(t.Context(), b); !errors.Is(err, ErrForked) {
 			t.Errorf("%s: got %v, want ErrForked", name, err)
-		}
-	}
-}
-
-func TestAPoisonedEventIsNamedInRedis(t *testing.T) {
-	t.Parallel()
-	p := Authorities
-	p.Apply = func(a *Authority, k docstore.Key, e events.Recorded) {
-		if strings.HasPrefix(string(k), secretKind) {
-			panic("an assumption that does not hold")
-		}
-		applyToAuthority(a, k, e)
-	}
-	h := aFewOfEach()
-	err := inRedis(p, redis(t), h.headOf).fold(t.Context(), h.batch(3, 5, nil))
-	if err != nil {
-		t.Fatalf("a batch without events: %v", err)
-	}
-	err = inRedis(p, redis(t), h.headOf).fold(t.Context(), h.batch(0, h.head(), p.Types()))
-	if !errors.Is(err, ErrPoison) || !strings.Contains(err.Error(), "platform/api_key/k") {
-		t.Errorf("got %v, want ErrPoison and the stream", err)
-	}
-	for _, hash := range []string{"1.aa", "1.bb", "1.cc", "1.dd", "1.ee"} {
-		if strings.Contains(err.Error(), hash) {
-			t.Errorf("the message has the hash of a secret: %v", err)
 		}
 	}
 }

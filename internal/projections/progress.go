@@ -33,7 +33,7 @@ type Progress struct {
 func NewProgress(m *docstore.Mongo, r *docstore.Redis) *Progress {
 	p := &Progress{redis: r}
 	for _, read := range readings(m, r) {
-		p.tracks = append(p.tracks, &track{reading: read, silent: silence, waiters: make(map[*waiter]bool)})
+		p.tracks = append(p.tracks, &track{reading: read, silent: silence, waiters: make(map[*waiter]bool), vague: true})
 	}
 	return p
 }
@@ -48,15 +48,56 @@ func (p *Progress) Run(ctx context.Context) {
 	running.Wait()
 }
 
-// Wait waits until every read model that folds any of these event types, or
-// every one when there are none, shows the log up to a position. It tells
-// false when ctx ends first, and at once when there is nothing to wait for: a
-// read model's projector has failed or is gone, it follows another log, or too
-// many wait already.
-func (p *Progress) Wait(ctx context.Context, log events.LogID, position events.Position, types []string) bool {
-	return p.wait(ctx, goal{log, position}, func(t *track) bool {
-		return len(types) == 0 || slices.ContainsFunc(types, func(name string) bool { return slices.Contains(t.types, name) })
-	})
+// Wait waits until every read model that folds any of these events, or every
+// one when there are none, shows the log up to a position. It tells false when
+// ctx ends first, and at once when there is nothing to wait for: a read model's
+// projector has failed or is gone, it follows another log, too many wait
+// already, or one of the events waits itself, beside a parked document.
+func (p *Progress) Wait(ctx context.Context, log events.LogID, position events.Position, shown []events.Recorded) bool {
+	changed := make(map[*track][]touch)
+	for _, t := range p.tracks {
+		changed[t] = touches(t.keys, shown)
+	}
+	concerns := func(t *track) bool {
+		return len(shown) == 0 || slices.ContainsFunc(shown, func(e events.Recorded) bool { return slices.Contains(t.types, e.Type) })
+	}
+	return p.wait(ctx, goal{log, position}, concerns, changed) && p.shows(ctx, changed)
+}
+
+// TypesOf names the types of events.
+func TypesOf(all []events.Recorded) []string {
+	types := make([]string, len(all))
+	for i, e := range all {
+		types[i] = e.Type
+	}
+	return types
+}
+
+// shows asks the stores about documents of which nobody could say whether they
+// are parked. Only then is a store asked for a caller: when more than an
+// announcement has room for are parked, or before the first was heard.
+func (p *Progress) shows(ctx context.Context, changed map[*track][]touch) bool {
+	for t, all := range changed {
+		if len(all) == 0 || !p.vague(t) {
+			continue
+		}
+		keys := make([]docstore.Key, len(all))
+		for i, c := range all {
+			keys[i] = c.key
+		}
+		parked, err := t.parking.among(ctx, keys)
+		known, more := told(parked)
+		if err != nil || more || known.hide(all) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *Progress) vague(t *track) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return t.vague
 }
 
 // WaitFor is Wait for read models by name, as a query knows those it reads, or
@@ -67,11 +108,12 @@ func (p *Progress) WaitFor(ctx context.Context, log events.LogID, position event
 			return false
 		}
 	}
-	return p.wait(ctx, goal{log, position}, func(t *track) bool { return len(names) == 0 || slices.Contains(names, t.model.Projection) })
+	concerns := func(t *track) bool { return len(names) == 0 || slices.Contains(names, t.model.Projection) }
+	return p.wait(ctx, goal{log, position}, concerns, nil)
 }
 
-func (p *Progress) wait(ctx context.Context, g goal, concerns func(*track) bool) bool {
-	w, visible := p.enter(g, concerns)
+func (p *Progress) wait(ctx context.Context, g goal, concerns func(*track) bool, changed map[*track][]touch) bool {
+	w, visible := p.enter(g, concerns, changed)
 	if w == nil {
 		return visible
 	}
@@ -85,12 +127,14 @@ func (p *Progress) wait(ctx context.Context, g goal, concerns func(*track) bool)
 }
 
 // enter makes a waiter, or none when the answer is known.
-func (p *Progress) enter(g goal, concerns func(*track) bool) (w *waiter, visible bool) {
+func (p *Progress) enter(g goal, concerns func(*track) bool, changed map[*track][]touch) (w *waiter, visible bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w = &waiter{goal: g, told: make(chan bool, 1)}
+	w = &waiter{goal: g, touches: changed, told: make(chan bool, 1)}
 	for _, t := range p.tracks {
 		switch {
+		case t.parked.hide(changed[t]):
+			return nil, false
 		case !concerns(t) || t.reached(g):
 		case t.hopeless(g):
 			return nil, false
@@ -164,9 +208,12 @@ func (p *Progress) beat(t *track) (silent bool) {
 	return t.beat()
 }
 
-// lookAt asks the store, which has one beat for its answer.
-func lookAt(ctx context.Context, t *track) (events.Mark, error) {
+// lookAt asks the store, which has one beat for its answers.
+func lookAt(ctx context.Context, t *track) (s seen, err error) {
 	limited, cancel := context.WithTimeout(ctx, beatEvery)
 	defer cancel()
-	return t.look(limited)
+	if s.mark, err = t.look(limited); err == nil {
+		s.parked, err = t.parking.list(limited, maxTold+1)
+	}
+	return s, err
 }

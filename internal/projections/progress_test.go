@@ -106,11 +106,20 @@ func (w *town) waits(t *testing.T, p *Progress, position events.Position, types 
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		visible := p.Wait(ctx, w.log, position, types)
+		visible := p.Wait(ctx, w.log, position, ofTypes(types...))
 		told <- answer{visible, ctx.Err() == nil}
 	}()
 	testkit.Eventually(t, "it waits, or has its answer", func() bool { return p.waiters() > before || len(told) > 0 })
 	return told
+}
+
+// ofTypes are events of which nothing but their type is known.
+func ofTypes(types ...string) []events.Recorded {
+	var all []events.Recorded
+	for _, name := range types {
+		all = append(all, events.Recorded{Type: name})
+	}
+	return all
 }
 
 func (p *Progress) waiters() int {
@@ -137,7 +146,7 @@ func TestAWaiterIsWokenByAnAnnouncement(t *testing.T) {
 		t.Errorf("told %+v, want that the event is visible", got)
 	}
 	// Nobody waits for who does not fold it.
-	if !p.Wait(soon(t), w.log, w.head(), []string{"user.renamed"}) {
+	if !p.Wait(soon(t), w.log, w.head(), ofTypes("user.renamed")) {
 		t.Error("what is shown is not visible to one who asks again")
 	}
 }
@@ -204,7 +213,7 @@ func TestAProjectorThatIsGoneIsWaitedForOnce(t *testing.T) {
 	// From now on it is known, so nobody else pays.
 	ctx := soon(t)
 	for range 100 {
-		if w, visible := p.enter(goal{w.log, w.head()}, func(*track) bool { return true }); w != nil || visible {
+		if w, visible := p.enter(goal{w.log, w.head()}, func(*track) bool { return true }, nil); w != nil || visible {
 			t.Fatal("one more waits for a projector that is known to be gone")
 		}
 	}
@@ -212,7 +221,7 @@ func TestAProjectorThatIsGoneIsWaitedForOnce(t *testing.T) {
 	running(t, projector.Run)
 	w.feed(t, projector.Consumers()...)
 	testkit.Eventually(t, "the event is visible again", func() bool {
-		return p.Wait(ctx, w.log, w.head(), []string{"user.renamed"})
+		return p.Wait(ctx, w.log, w.head(), ofTypes("user.renamed"))
 	})
 }
 
@@ -239,7 +248,7 @@ func TestWhatFailsIsNotWaitedFor(t *testing.T) {
 		t.Errorf("the status of another is %+v", status[3])
 	}
 	// Others are waited for as before.
-	if !p.Wait(soon(t), w.log, w.head()-1, []string{"supplier.changed"}) {
+	if !p.Wait(soon(t), w.log, w.head()-1, ofTypes("supplier.changed")) {
 		t.Error("who folds nothing of this is not visible either")
 	}
 	// Another process folds it, and the failure is over for everybody.
@@ -312,7 +321,7 @@ func TestWaitersAreBounded(t *testing.T) {
 	}
 	testkit.Eventually(t, "two wait", func() bool { return p.waiters() == 2 })
 	everything := func(*track) bool { return true }
-	if third, visible := p.enter(goal{w.log, w.head() + 1}, everything); third != nil || visible {
+	if third, visible := p.enter(goal{w.log, w.head() + 1}, everything, nil); third != nil || visible {
 		t.Error("a third one waits")
 	}
 	if !p.Wait(soon(t), w.log, w.head(), nil) {

@@ -32,6 +32,10 @@ type Projection[T any] struct {
 	Texts func(doc *T) map[string]string
 	// Indexes serve the lists.
 	Indexes docstore.Indexes
+	// Parked is where a query notes the position of the event that could not
+	// be applied to a document. It is no part of what is stored. Nil: queries
+	// do not tell.
+	Parked func(doc *T) *events.Position
 }
 
 // generation is that of the builds that are folded and read, until a rebuild
@@ -59,12 +63,29 @@ func (p Projection[T]) Types() []string {
 	return types
 }
 
-// fold is what past makes of the document under a key.
+// shown is a document as a query gives it.
+func (p Projection[T]) shown(found docstore.Shown[T]) T {
+	if p.Parked != nil {
+		*p.Parked(&found.Body) = found.Parked
+	}
+	return found.Body
+}
+
+func (p Projection[T]) allShown(found []docstore.Shown[T]) []T {
+	all := make([]T, len(found))
+	for i, f := range found {
+		all[i] = p.shown(f)
+	}
+	return all
+}
+
+// fold is what past makes of the document under a key, up to the first event
+// that cannot be applied to it.
 func (p Projection[T]) fold(key docstore.Key, past []events.Recorded) T {
 	var doc T
-	for _, e := range past {
-		if slices.Contains(p.Keys(e), key) {
-			p.Apply(&doc, key, e)
+	for i, e := range past {
+		if slices.Contains(p.Keys(e), key) && apply(p, &doc, key, e) != "" {
+			return p.fold(key, past[:i])
 		}
 	}
 	return doc

@@ -41,10 +41,12 @@ type build struct {
 	resume  func(ctx context.Context) (events.Mark, error)
 	fold    func(ctx context.Context, b events.Batch) (events.Mark, error) // and how far it is now
 	beat    func(ctx context.Context) (events.Mark, error)
+	parking parkedStore
 
 	mu       sync.Mutex
-	failed   string          // what the last batch failed with; empty when it did not
-	failedAt events.Position // where that batch ended
+	fresh    map[docstore.Key]docstore.Parked // what is parked of the batch that was folded last
+	failed   string                           // what the last batch failed with; empty when it did not
+	failedAt events.Position                  // where that batch ended
 }
 
 // NewProjector returns a projector. Head is the newest place of the log, by
@@ -67,22 +69,28 @@ func NewProjector(m *docstore.Mongo, r *docstore.Redis, head func(context.Contex
 
 func mongoBuild[T any](p Projection[T], m *docstore.Mongo) *build {
 	d := inMongo(p, m)
-	return &build{
+	made := &build{
 		model: p.Model(), types: p.Types(), prepare: d.prepare, resume: d.resume, beat: d.resume,
-		fold: func(ctx context.Context, b events.Batch) (events.Mark, error) { return b.Through, d.fold(ctx, b) },
+		fold:    func(ctx context.Context, b events.Batch) (events.Mark, error) { return b.Through, d.fold(ctx, b) },
+		parking: mongoParked(d.store),
 	}
+	d.onParked = made.noteParked
+	return made
 }
 
 func redisBuild[T any](p Projection[T], r *docstore.Redis, head func(context.Context) (events.Mark, error)) *build {
 	g := inRedis(p, r, head)
-	return &build{
+	made := &build{
 		model: p.Model(), types: p.Types(), resume: g.resume, beat: g.beat,
 		prepare: func(context.Context) error { return nil },
 		fold: func(ctx context.Context, b events.Batch) (events.Mark, error) {
 			err := g.fold(ctx, b)
 			return g.at(), err
 		},
+		parking: redisParked(g.store),
 	}
+	g.onParked = made.noteParked
+	return made
 }
 
 // Prepare makes what has to be there before the first batch.
@@ -106,7 +114,7 @@ func (p *Projector) Consumers() []Consumer {
 				at, err := b.fold(ctx, batch)
 				b.note(batch, err)
 				if err == nil {
-					p.news.put(b.announcement(at))
+					p.news.put(b.folded(at))
 				}
 				return err
 			},
@@ -133,8 +141,8 @@ func (p *Projector) beats(ctx context.Context, b *build) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
 	for {
-		if at, err := b.beat(ctx); err == nil {
-			p.news.put(b.announcement(at))
+		if a, err := b.whole(ctx); err == nil {
+			p.news.put(a)
 		}
 		select {
 		case <-ctx.Done():
@@ -169,4 +177,43 @@ func (b *build) announcement(at events.Mark) announcement {
 		Projection: b.model.Projection, Version: b.model.Version, Generation: b.model.Generation,
 		Log: at.Log.String(), Position: at.Position, Failed: b.failed,
 	}
+}
+
+// noteParked keeps what is parked of a batch until it is announced.
+func (b *build) noteParked(parked map[docstore.Key]docstore.Parked) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fresh = parked
+}
+
+// folded is the announcement of a batch, with what is parked of it: whoever
+// waits for the batch hears both at once.
+func (b *build) folded(at events.Mark) announcement {
+	a := b.announcement(at)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []docstore.ParkedKey
+	for k, p := range b.fresh {
+		all = append(all, docstore.ParkedKey{Key: k, Parked: p})
+	}
+	a.Parked, a.More = told(all)
+	b.fresh = nil
+	return a
+}
+
+// whole is the announcement of a beat. It looks how far the build is before it
+// looks at what is parked: then all that was parked up to there is in it.
+func (b *build) whole(ctx context.Context) (announcement, error) {
+	at, err := b.beat(ctx)
+	if err != nil {
+		return announcement{}, err
+	}
+	all, err := b.parking.list(ctx, maxTold+1)
+	if err != nil {
+		return announcement{}, err
+	}
+	a := b.announcement(at)
+	a.Whole = true
+	a.Parked, a.More = told(all)
+	return a, nil
 }

@@ -13,6 +13,9 @@ type reading struct {
 	types []string
 	// look asks the store how far it is.
 	look func(ctx context.Context) (events.Mark, error)
+	// keys are the documents that an event changes.
+	keys    func(e events.Recorded) []docstore.Key
+	parking parkedStore
 }
 
 // readings are all read models.
@@ -27,7 +30,8 @@ func readings(m *docstore.Mongo, r *docstore.Redis) []reading {
 }
 
 func mongoReading[T any](p Projection[T], m *docstore.Mongo) reading {
-	return reading{p.Model(), p.Types(), inMongo(p, m).resume}
+	d := inMongo(p, m)
+	return reading{p.Model(), p.Types(), d.resume, p.Keys, mongoParked(d.store)}
 }
 
 // redisReading looks at the checkpoints themselves. They lag by a beat behind
@@ -46,5 +50,5 @@ func redisReading[T any](p Projection[T], r *docstore.Redis) reading {
 			}
 		}
 		return low, nil
-	}}
+	}, p.Keys, redisParked(store)}
 }

@@ -82,7 +82,7 @@ func (p *process) answered(t *testing.T, types ...string) (visible bool, took ti
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	visible = p.progress.Wait(ctx, p.log, p.head(), types) && p.revocations.Wait(ctx, p.log, p.head(), types)
+	visible = p.progress.Wait(ctx, p.log, p.head(), ofTypes(types...)) && p.revocations.Wait(ctx, p.log, p.head(), types)
 	return visible, time.Since(began)
 }
 

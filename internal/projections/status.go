@@ -18,6 +18,20 @@ type ProjectionStatus struct {
 	Lag Lag
 	// LastError is why it does not get further; empty when nothing is wrong.
 	LastError string
+	// Parked are the first 100 of the documents to which an event could not be
+	// applied, in the order of those events.
+	Parked      []ParkedDocument
+	ParkedCount int64
+}
+
+// ParkedDocument is a document that is shown as it was before an event that
+// could not be applied to it.
+type ParkedDocument struct {
+	// Key names it, unless it is the hash of a secret.
+	Key      string
+	Position events.Position
+	// Error names no person.
+	Error string
 }
 
 // Lag is how far a read model is behind its log.
@@ -40,10 +54,27 @@ func (p *Progress) Status(ctx context.Context, lag func(context.Context, events.
 		if s.At, err = t.look(ctx); err == nil {
 			s.Lag, err = lag(ctx, s.At)
 		}
+		if err == nil {
+			err = s.addParked(ctx, t.parking)
+		}
 		if err != nil {
 			s.LastError = err.Error()
 		}
 		all[i] = s
 	}
 	return all
+}
+
+func (s *ProjectionStatus) addParked(ctx context.Context, store parkedStore) error {
+	first, err := store.list(ctx, maxTold)
+	if err != nil {
+		return err
+	}
+	for _, p := range first {
+		s.Parked = append(s.Parked, ParkedDocument{nameOf(p.Key), p.Position, p.Error})
+	}
+	if s.ParkedCount = int64(len(first)); len(first) == maxTold {
+		s.ParkedCount, err = store.count(ctx)
+	}
+	return err
 }

@@ -26,6 +26,9 @@ type Supplier struct {
 	CreatedAt    time.Time       `bson:"created_at"`
 	UpdatedAt    time.Time       `bson:"updated_at"`
 	Version      events.Version  `bson:"version"` // of its stream
+	// Parked is not kept with it: a query sets it to the position of the event
+	// that could not be applied; 0 when there is none.
+	Parked events.Position `bson:"-" json:"-"`
 }
 
 // Suppliers is the read model behind GET /suppliers.
@@ -49,6 +52,7 @@ var Suppliers = Projection[Supplier]{
 		return map[string]string{"name": s.Name, "slug": s.Slug}
 	},
 	Indexes: docstore.Indexes{Sorts: fieldsOf(supplierSorts)},
+	Parked:  func(s *Supplier) *events.Position { return &s.Parked },
 }
 
 func applyToSupplier(s *Supplier, _ docstore.Key, e events.Recorded) {
@@ -131,7 +135,7 @@ func (q *SupplierQueries) Named(ctx context.Context, ids []events.TenantID) (map
 	}
 	named := make(map[events.TenantID]Supplier, len(found))
 	for _, s := range found {
-		named[s.ID] = s
+		named[s.Body.ID] = s.Body
 	}
 	return named, nil
 }

@@ -3,6 +3,7 @@ package projections
 import (
 	"github.com/google/uuid"
 
+	"tenure/internal/docstore"
 	"tenure/internal/events"
 )
 
@@ -22,6 +23,7 @@ type goal struct {
 // waiter waits until no track that it misses is left.
 type waiter struct {
 	goal    goal
+	touches map[*track][]touch // what it waits to see; nil: anything
 	missing []*track
 	reached int
 	told    chan bool // room for the one answer
@@ -45,6 +47,11 @@ type track struct {
 	still   int    // looks in a row at which it stood still while someone waited
 	failed  string // what its projector says is wrong
 	waiters map[*waiter]bool
+
+	// parked is what is known to be parked at the place at, and vague says
+	// that there may be more: there are too many to tell, or nobody told yet.
+	parked parkedKeys
+	vague  bool
 }
 
 // reached tells whether g is shown. The place before the first event always is.
@@ -67,18 +74,43 @@ func (t *track) hear(a announcement) {
 	}
 	t.silent, t.still, t.failed = 0, 0, a.Failed
 	t.latest = goal{events.LogID(log), a.Position}
-	if t.latest.log != t.at.log || t.latest.position >= t.at.position {
+	newest := t.latest.log != t.at.log || t.latest.position >= t.at.position
+	if newest {
 		t.at, t.unsure = t.latest, 0
 	}
+	t.hearParked(a, newest)
 	t.wake()
 }
 
+// hearParked takes what was announced of parked documents. One that tells all
+// of them at an older place knows nothing of what came since.
+func (t *track) hearParked(a announcement, newest bool) {
+	switch {
+	case a.Whole && newest:
+		t.parked, t.vague = a.Parked, a.More
+	case !a.Whole:
+		t.parked = t.parked.with(a.Parked)
+		t.vague = t.vague || a.More
+	}
+}
+
+// seen is what the store itself told: how far it is, and, asked after that, what
+// is parked.
+type seen struct {
+	mark   events.Mark
+	parked []docstore.ParkedKey
+}
+
 // see takes what the store itself told.
-func (t *track) see(m events.Mark, err error) {
+func (t *track) see(s seen, err error) {
 	if t.silent < silence {
 		return // it was heard of in the meantime
 	}
 	t.failed = ""
+	if err == nil {
+		t.parked, t.vague = told(s.parked)
+	}
+	m := s.mark
 	switch seen := (goal{m.Log, m.Position}); {
 	case err == nil && seen != t.at:
 		t.at, t.latest, t.unsure, t.still = seen, seen, 0, 0
@@ -103,6 +135,8 @@ func (t *track) beat() bool {
 func (t *track) wake() {
 	for w := range t.waiters {
 		switch {
+		case t.parked.hide(w.touches[t]):
+			w.tell(false)
 		case t.reached(w.goal):
 			delete(t.waiters, w)
 			if w.reached++; w.reached == len(w.missing) {

@@ -31,6 +31,9 @@ type User struct {
 	UpdatedAt time.Time      `bson:"updated_at"`
 	UpdatedBy events.UserID  `bson:"updated_by"` // empty: the system
 	Version   events.Version `bson:"version"`    // of his stream
+	// Parked is not kept with it: a query sets it to the position of the event
+	// that could not be applied; 0 when there is none.
+	Parked events.Position `bson:"-" json:"-"`
 }
 
 // userEvents are those of a user's own stream.
@@ -62,6 +65,7 @@ var Users = Projection[User]{
 		return map[string]string{"email": u.Email, "name": u.Name}
 	},
 	Indexes: docstore.Indexes{Sorts: fieldsOf(userSorts)},
+	Parked:  func(u *User) *events.Position { return &u.Parked },
 }
 
 // userKeys are the user whose stream it is, for what Users handles.
@@ -237,7 +241,7 @@ func (q *UserQueries) Emails(ctx context.Context, ids []events.UserID) (map[even
 	}
 	emails := make(map[events.UserID]string, len(users))
 	for _, u := range users {
-		emails[u.ID] = u.Email
+		emails[u.Body.ID] = u.Body.Email
 	}
 	return emails, nil
 }
