@@ -33,6 +33,9 @@ type parts struct {
 	hearing sync.WaitGroup
 }
 
+// forgetEvery is how often answers that expired are deleted.
+const forgetEvery = 10 * time.Minute
+
 // assemble opens the stores, all at once, so that of two that are away or wrong
 // both are told, and starts what runs beside the requests.
 func assemble(ctx context.Context, r *boot.Running, s boot.API) (*parts, error) {
@@ -66,6 +69,7 @@ func assemble(ctx context.Context, r *boot.Running, s boot.API) (*parts, error) 
 	listening, deaf := context.WithCancel(context.WithoutCancel(ctx)) // those who wait at the end still hear
 	p.deaf = deaf
 	p.hearing.Go(func() { p.progress.Run(listening) })
+	p.hearing.Go(func() { eventlog.KeepForgetting(listening, p.writer, r.Logger, forgetEvery) })
 	p.hearing.Go(func() { p.revocations.Run(listening) }) // to whose end the others wait for this process
 	return p, nil
 }
