@@ -101,7 +101,7 @@ func startHunt(t *testing.T, seed uint64) *hunt {
 	t.Helper()
 	h := &hunt{t: t, env: newEnvironment(t), random: rand.New(rand.NewPCG(seed, 0)), urls: make([]atomic.Pointer[string], apis)}
 	h.postgres = startPostgres(t, h.env)
-	h.env = h.env.with("TENURE_POSTGRES_URL", h.postgres.url, "TENURE_VISIBLE_WAIT", "500ms")
+	h.env = h.env.with("TENURE_POSTGRES_URL", h.postgres.url, "TENURE_VISIBLE_WAIT", "500ms", "TENURE_LIMIT_KEY_OPERATIONS", "0")
 	says(t, h.env, 0, "migrate", "up")
 	h.projector = start(t, h.env, "projector", "run")
 	for i := range h.apis {
