@@ -149,11 +149,37 @@ func TestAWriteIsInTheNextMe(t *testing.T) {
 // TestALimitedKeyTellsOfItsSuppliersAlone, also its own owner.
 func TestALimitedKeyTellsOfItsSuppliersAlone(t *testing.T) {
 	t.Parallel()
-	w := newTown(t, map[string]string{"ada": "A supplier_admin, B viewer"})
-	w.keys["in A"], _ = w.ask("ada", "", "POST", "/api-keys", `{"name":"x","tenants":["{A}"]}`, "201").json["api_key"].(string)
-	for _, path := range []string{"/suppliers/me", "/me/capabilities"} {
-		if got := w.ask("in A", "", "GET", path, "", "200"); strings.Contains(got.text, w.names["B"]) {
-			t.Errorf("%s: %s", path, got.text)
+	w := newTown(t, map[string]string{"admin of B": "B supplier_admin", "both": "A viewer, B viewer"})
+	w.names["ada"] = w.made(w.keys["admin of B"], w.names["B"], "")
+	w.keys["ada"] = w.issue(commands.Receipt{}, events.UserID(w.names["ada"]))
+	w.ask("root", "", "PUT", "/users/{ada}/memberships", w.doc("A supplier_admin, B viewer, global viewer"), "200")
+	limited := func(owner, name, tenants string) {
+		w.keys[name], _ = w.ask(owner, "", "POST", "/api-keys", `{"name":"x","tenants":[`+tenants+`]}`, "201").json["api_key"].(string)
+	}
+	limited("ada", "in A", `"{A}"`)
+	limited("ada", "in both", `"{A}","{B}"`)
+	limited("root", "root in A", `"{A}"`)
+	for _, x := range []scene{
+		{"in A", "", "GET", "/me", "", "200"},
+		{"in A", "A", "GET", "/me", "", "200"},
+		{"in A", "", "GET", "/users/me", "", "200"},
+		{"in A", "", "GET", "/users/{ada}", "", "200"},
+		{"in A", "", "GET", "/suppliers/me", "", "200"},
+		{"in A", "", "GET", "/me/capabilities", "", "200"},
+		{"in A", "A", "GET", "/users/{ada}/memberships", "", "200"},
+		{"root in A", "", "GET", "/users/{ada}", "", "200"},
+		{"root in A", "", "GET", "/users/{both}", "", "200"},
+		{"root in A", "", "GET", "/users", "", "200"},
+		{"root in A", "", "GET", "/users/{ada}/memberships", "", "200"},
+		{"root in A", "", "PATCH", "/users/{ada}", `{"name":"{new}"}`, "200"},
+		{"root in A", "", "PUT", "/users/{ada}/memberships", w.doc("A supplier_admin"), "200"},
+	} {
+		if got := w.ask(x.person, x.tenant, x.method, x.path, x.body, x.want); strings.Contains(got.text, w.names["B"]) || strings.Contains(got.text, `"global"`) {
+			t.Errorf("%s %s: %s is told of B: %s", x.method, x.path, x.person, got.text)
 		}
 	}
+	if got := w.shown(w.ask("in both", "", "GET", "/me", "", "200")); got != "A supplier_admin, B viewer" {
+		t.Errorf("a key for both tells of %q", got)
+	}
+	w.holds("ada", "A supplier_admin, B viewer, global viewer")
 }
