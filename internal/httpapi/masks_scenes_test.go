@@ -74,6 +74,33 @@ func TestTheLogOfASupplier(t *testing.T) {
 	}
 }
 
+// TestWhereAnActorWas is told of those who have authority there, and to
+// super_admin of all.
+func TestWhereAnActorWas(t *testing.T) {
+	t.Parallel()
+	w := newTown(t, map[string]string{"auditor": "A auditor", "admin": "A supplier_admin, B viewer", "former": "A supplier_admin, B viewer", "ada": "A viewer"})
+	w.ask("admin", "A", "PUT", "/users/{ada}/memberships/supplier/{A}", `{"role":"agent"}`, "200")
+	w.ask("former", "A", "PUT", "/users/{ada}/memberships/supplier/{A}", `{"role":"reseller"}`, "200")
+	for range 2 {
+		for _, x := range []struct {
+			person, actor string
+			told          bool
+		}{{"auditor", "admin", true}, {"auditor", "former", w.names["gone"] == ""}, {"root", "admin", true}, {"root", "former", true}} {
+			got := w.ask(x.person, "A", "GET", "/audit/events?actor_id={"+x.actor+"}", "", "200")
+			items := got.json["items"].([]any)
+			if len(items) != 1 {
+				t.Fatalf("%s reads of %s: %s", x.person, x.actor, got.text)
+			}
+			meta := items[0].(map[string]any)["meta"].(map[string]any)
+			if told := meta["ip"] != nil; told != x.told || told != (meta["user_agent"] != nil) {
+				t.Errorf("%s is told where %s was: %v, want %v", x.person, x.actor, meta, x.told)
+			}
+		}
+		w.names["gone"] = w.names["former"]
+		w.ask("root", "", "PUT", "/users/{former}/memberships", w.doc("B viewer"), "200")
+	}
+}
+
 // TestAReplayNeedsAuthority: who may no more is not told what he was told.
 func TestAReplayNeedsAuthority(t *testing.T) {
 	t.Parallel()
@@ -181,5 +208,7 @@ func TestALimitedKeyTellsOfItsSuppliersAlone(t *testing.T) {
 	if got := w.shown(w.ask("in both", "", "GET", "/me", "", "200")); got != "A supplier_admin, B viewer" {
 		t.Errorf("a key for both tells of %q", got)
 	}
+	w.ask("in A", "", "GET", "/me/capabilities", "", "200").wants(t, map[string]any{"multi_tenant": false})
+	w.ask("in both", "", "GET", "/me/capabilities", "", "200").wants(t, map[string]any{"multi_tenant": true})
 	w.holds("ada", "A supplier_admin, B viewer, global viewer")
 }
