@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -74,30 +75,36 @@ func TestTheLogOfASupplier(t *testing.T) {
 	}
 }
 
-// TestWhereAnActorWas is told of those who have authority there, and to
-// super_admin of all.
+// TestWhereAnActorWas is told of who acted by authority there, and to
+// super_admin of everyone. The keys of a user whom A made are events of A, also
+// when he has no authority in it.
 func TestWhereAnActorWas(t *testing.T) {
 	t.Parallel()
-	w := newTown(t, map[string]string{"auditor": "A auditor", "admin": "A supplier_admin, B viewer", "former": "A supplier_admin, B viewer", "ada": "A viewer"})
-	w.ask("admin", "A", "PUT", "/users/{ada}/memberships/supplier/{A}", `{"role":"agent"}`, "200")
-	w.ask("former", "A", "PUT", "/users/{ada}/memberships/supplier/{A}", `{"role":"reseller"}`, "200")
-	for range 2 {
-		for _, x := range []struct {
-			person, actor string
-			told          bool
-		}{{"auditor", "admin", true}, {"auditor", "former", w.names["gone"] == ""}, {"root", "admin", true}, {"root", "former", true}} {
-			got := w.ask(x.person, "A", "GET", "/audit/events?actor_id={"+x.actor+"}", "", "200")
-			items := got.json["items"].([]any)
-			if len(items) != 1 {
-				t.Fatalf("%s reads of %s: %s", x.person, x.actor, got.text)
-			}
-			meta := items[0].(map[string]any)["meta"].(map[string]any)
+	w := newTown(t, map[string]string{"auditor": "A auditor", "admin": "A supplier_admin", "admin of all": "global supplier_admin", "ada": "A viewer"})
+	w.names["made"] = w.made(w.keys["admin"], w.names["A"], "")
+	w.keys["made"] = w.issue(commands.Receipt{}, events.UserID(w.names["made"]))
+	w.ask("made", "", "POST", "/api-keys", `{"name":"his"}`, "201")
+	w.ask("admin of all", "A", "PUT", "/users/{ada}/memberships/supplier/{A}", `{"role":"reseller"}`, "200")
+	for _, x := range []struct {
+		person, actor string
+		told          bool
+	}{
+		{"auditor", "admin", true}, {"auditor", "admin of all", true}, {"auditor", "root", true}, {"auditor", "made", false},
+		{"root", "admin", true}, {"root", "made", true},
+	} {
+		list := w.ask(x.person, "A", "GET", "/audit/events?limit=1&actor_id={"+x.actor+"}", "", "200")
+		items := list.json["items"].([]any)
+		if len(items) != 1 {
+			t.Fatalf("%s reads of %s: %s", x.person, x.actor, list.text)
+		}
+		w.names["event"] = fmt.Sprint(items[0].(map[string]any)["position"])
+		one := w.ask(x.person, "A", "GET", "/audit/events/{event}", "", "200")
+		for _, e := range []any{items[0], one.json} {
+			meta := e.(map[string]any)["meta"].(map[string]any)
 			if told := meta["ip"] != nil; told != x.told || told != (meta["user_agent"] != nil) {
 				t.Errorf("%s is told where %s was: %v, want %v", x.person, x.actor, meta, x.told)
 			}
 		}
-		w.names["gone"] = w.names["former"]
-		w.ask("root", "", "PUT", "/users/{former}/memberships", w.doc("B viewer"), "200")
 	}
 }
 
