@@ -183,14 +183,24 @@ func TestKeysNarrowNothingWider(t *testing.T) {
 		w.keys[name], _ = w.ask(x[0], x[1], "POST", "/api-keys", `{"name":"x",`+x[2]+`}`, "201").json["api_key"].(string)
 	}
 	for _, x := range [][3]string{
-		{"agent", "A", "place_orders view_orders"}, {"agent", "B", "view_data view_orders"},
-		{"orders", "A", "place_orders"}, {"orders", "B", ""}, {"orders", "", ""},
-		{"nothing", "A", ""}, {"nothing", "B", ""},
-		{"in A", "A", "place_orders view_orders"}, {"in A", "B", ""}, {"in A", "", ""},
-		{"nowhere", "A", ""}, {"nowhere", "B", ""},
-		{"all in A", "A", "view_orders"}, {"all in A", "B", ""},
-		{"root's", "A", "manage_users support_read"}, {"root's", "", "manage_users support_read"},
-		{"root's A", "B", ""}, {"root's A", "U", ""},
+		{"agent", "A", "place_orders view_orders"},
+		{"agent", "B", "view_data view_orders"},
+		{"orders", "A", "place_orders"},
+		{"orders", "B", ""},
+		{"orders", "", ""},
+		{"nothing", "A", ""},
+		{"nothing", "B", ""},
+		{"in A", "A", "place_orders view_orders"},
+		{"in A", "B", ""},
+		{"in A", "", ""},
+		{"nowhere", "A", ""},
+		{"nowhere", "B", ""},
+		{"all in A", "A", "view_orders"},
+		{"all in A", "B", ""},
+		{"root's", "A", "manage_users support_read"},
+		{"root's", "", "manage_users support_read"},
+		{"root's A", "B", ""},
+		{"root's A", "U", ""},
 	} {
 		got := w.ask(x[0], x[1], "GET", "/me/capabilities", "", "200")
 		me := w.ask(x[0], x[1], "GET", "/me", "", "200")

@@ -89,8 +89,12 @@ func TestWhereAnActorWas(t *testing.T) {
 		person, actor string
 		told          bool
 	}{
-		{"auditor", "admin", true}, {"auditor", "admin of all", true}, {"auditor", "root", true}, {"auditor", "made", false},
-		{"root", "admin", true}, {"root", "made", true},
+		{"auditor", "admin", true},
+		{"auditor", "admin of all", true},
+		{"auditor", "root", true},
+		{"auditor", "made", false},
+		{"root", "admin", true},
+		{"root", "made", true},
 	} {
 		list := w.ask(x.person, "A", "GET", "/audit/events?limit=1&actor_id={"+x.actor+"}", "", "200")
 		items := list.json["items"].([]any)
