@@ -100,7 +100,7 @@ func (s *Server) listEvents(ctx context.Context, by caller, in *auditInput) (*au
 	if in.Type != "" && !slices.Contains(events.Types(), in.Type) {
 		return nil, invalid([]fault.Detail{{Location: "query.type", Message: "must be a type of event"}})
 	}
-	r, err := s.startReading(ctx, in, logSightOf(by), filterOf(in))
+	r, err := s.startReading(ctx, by, in)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (s *Server) getEvent(ctx context.Context, by caller, in *auditEventInput) (
 	if !found {
 		return nil, eventNotFound()
 	}
-	shown, err := showEvent(e)
+	shown, err := showEvent(by, e)
 	return &auditEventAnswer{shown}, err
 }
 

@@ -17,6 +17,7 @@ import (
 // begins, so that it ends however fast others append.
 type reading struct {
 	log    *eventlog.Auditor
+	by     caller
 	sight  eventlog.Sight
 	filter eventlog.Filter
 	at     events.Position
@@ -25,7 +26,8 @@ type reading struct {
 }
 
 // startReading finds the first and the last place that a request asks for.
-func (s *Server) startReading(ctx context.Context, in *auditInput, sight eventlog.Sight, f eventlog.Filter) (*reading, error) {
+func (s *Server) startReading(ctx context.Context, by caller, in *auditInput) (*reading, error) {
+	sight := logSightOf(by)
 	head, err := s.Audit.Head(ctx, sight)
 	if err != nil {
 		return nil, err
@@ -45,7 +47,7 @@ func (s *Server) startReading(ctx context.Context, in *auditInput, sight eventlo
 		}
 		end = min(end, p)
 	}
-	return &reading{log: s.Audit, sight: sight, filter: f, at: after, end: end, done: after >= end}, nil
+	return &reading{log: s.Audit, by: by, sight: sight, filter: filterOf(in), at: after, end: end, done: after >= end}, nil
 }
 
 // next reads on, at most limit events. None may come back while there is more:
@@ -77,7 +79,7 @@ func (r *reading) page(ctx context.Context, limit int) (auditList, error) {
 			return auditList{}, err
 		}
 		for _, e := range found {
-			shown, err := showEvent(e)
+			shown, err := showEvent(r.by, e)
 			if err != nil {
 				return auditList{}, err
 			}
@@ -132,7 +134,7 @@ func writeLines(ctx context.Context, w http.ResponseWriter, r *reading, found []
 	encoder := json.NewEncoder(w)
 	for written := 0; ; {
 		for _, e := range found {
-			shown, err := showEvent(e)
+			shown, err := showEvent(r.by, e)
 			if err != nil {
 				return err
 			}

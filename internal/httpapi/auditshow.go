@@ -10,18 +10,29 @@ import (
 )
 
 // showEvent is an event for an auditor, without what opens something.
-func showEvent(e events.Recorded) (auditEvent, error) {
+func showEvent(by caller, e events.Recorded) (auditEvent, error) {
 	data, err := showPayload(e)
 	if err != nil {
 		return auditEvent{}, fmt.Errorf("httpapi: show the event at %d: %w", e.Position, err)
 	}
 	return auditEvent{
 		Position: e.Position, Tenant: e.Stream.Tenant, StreamType: e.Stream.Type, StreamID: e.Stream.ID, Version: e.Version,
-		EventID: e.ID.String(), Type: e.Type, Schema: e.Schema, Data: data, RecordedAt: e.RecordedAt.UTC(), Meta: showMeta(e.Meta),
+		EventID: e.ID.String(), Type: e.Type, Schema: e.Schema, Data: data, RecordedAt: e.RecordedAt.UTC(), Meta: showMeta(e.Meta, by.IsSuperAdmin() || actedByAuthority(e.Meta)),
 	}, nil
 }
 
-func showMeta(m events.Meta) auditMeta {
+// actedByAuthority tells whether an actor had authority in the supplier whose
+// event it is: a membership gave it to him, or the highest role. Who did what
+// anyone may with his own had none, and where he was is nobody's there to know.
+func actedByAuthority(m events.Meta) bool {
+	return m.AllowedBy != nil && (m.AllowedBy.Membership != "" || m.AllowedBy.Role == string(events.SuperAdmin))
+}
+
+// showMeta shows where a request came from only if it is placed.
+func showMeta(m events.Meta, placed bool) auditMeta {
+	if !placed {
+		m.IP, m.UserAgent = "", ""
+	}
 	return auditMeta{
 		Actor: textOrNull(m.Actor), Principal: m.Principal, CorrelationID: m.CorrelationID, CausationID: textOrNull(m.CausationID),
 		RequestID: textOrNull(m.RequestID), IP: textOrNull(m.IP), UserAgent: textOrNull(m.UserAgent),

@@ -114,7 +114,7 @@ type detailBody struct {
 // is told of the active wholesaler only.
 func showUser(by caller, u projections.User, who people) UserBody {
 	supplier := u.Supplier
-	if !by.seesAllOf(u.ID) && supplier != by.Tenant() {
+	if !by.seesAllOf(u.ID) && supplier != by.Tenant() || !by.SeesTenant(supplier) {
 		supplier = ""
 	}
 	return UserBody{

@@ -82,7 +82,7 @@ func (s *Server) getMemberships(ctx context.Context, by caller, in *userInput) (
 	if err != nil {
 		return nil, err
 	}
-	return &answer[membershipDoc]{Body: showMemberships(u, memberships)}, nil
+	return &answer[membershipDoc]{Body: showMemberships(u, by.told(memberships))}, nil
 }
 
 func (s *Server) replaceMemberships(ctx context.Context, by caller, in *documentInput) (*answer[membershipDoc], error) {
@@ -96,7 +96,7 @@ func (s *Server) replaceMemberships(ctx context.Context, by caller, in *document
 	}
 	visible := s.awaitVisible(ctx, by, receipt)
 	past := receipt.Past(events.UserStreams, events.MembershipStreams)
-	body := showMemberships(projections.FoldUser(past), membershipsIn(s.sightOf(by, in.ID), past))
+	body := showMemberships(projections.FoldUser(past), by.told(membershipsIn(s.sightOf(by, in.ID), past)))
 	return &answer[membershipDoc]{visibleHeader(visible), body}, nil
 }
 

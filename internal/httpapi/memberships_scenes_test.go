@@ -207,6 +207,11 @@ func TestDocuments(t *testing.T) {
 	for _, x := range []struct{ tenant, method, path, body, want, holds string }{
 		{"", "PUT", "/memberships", w.doc("A viewer, B agent, global auditor"), "200", "A viewer, B agent, global auditor"},
 		{"", "PUT", "/memberships", w.doc("B agent, A viewer"), "200", "A viewer, B agent"},
+		{"A", "PUT", "/memberships", w.doc("A viewer, B viewer"), "403", "A viewer, B agent"},
+		{"A", "PUT", "/memberships", w.doc("A viewer, global viewer"), "403", "A viewer, B agent"},
+		{"A", "PATCH", "", `{"memberships":` + w.doc("B viewer") + `}`, "403", "A viewer, B agent"},
+		{"A", "PUT", "/memberships/global/-", `{"role":"viewer"}`, "403/404", "A viewer, B agent"},
+		{"A", "PUT", "/memberships/supplier/{B}", `{"role":"viewer"}`, "404", "A viewer, B agent"},
 		{"A", "PUT", "/memberships", w.doc("A reseller"), "200", "A reseller, B agent"},
 		{"A", "PUT", "/memberships", w.doc(""), "200", "B agent"},
 		{"A", "PUT", "/memberships", w.doc("A viewer"), "404", "B agent"}, // he is not of A any more

@@ -28,7 +28,7 @@ func newTown(t *testing.T, people map[string]string) *town {
 	for _, name := range []string{"A", "B", "C"} {
 		w.names[name] = w.supplier("Supplier " + name)
 	}
-	w.names["U"], w.names["unknown"], w.names["root"] = w.newID(), w.newID(), string(w.rootID)
+	w.names["U"], w.names["unknown"], w.names["no id"], w.names["root"] = w.newID(), w.newID(), "no-id", string(w.rootID)
 	w.keys["root"] = w.root
 	for name, entries := range people {
 		id := w.person(entries)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"slices"
 
 	"tenure/internal/authz"
 	"tenure/internal/commands"
@@ -16,6 +17,7 @@ func (s *Server) detailOf(ctx context.Context, by caller, scope authz.Scope, u p
 	if err != nil {
 		return userDetailBody{}, err
 	}
+	memberships = by.told(memberships)
 	who, err := s.peopleOf(ctx, u.CreatedBy, u.UpdatedBy)
 	if err != nil {
 		return userDetailBody{}, err
@@ -38,8 +40,15 @@ func (s *Server) detailAfter(ctx context.Context, by caller, r commands.Receipt)
 	if err != nil {
 		s.Logger.WarnContext(ctx, "an answer lacks the name of a supplier", "error", err, "request_id", by.requestID)
 	}
-	body.UserDetail = showUserDetail(u, suppliers, membershipsIn(s.sightOf(by, u.ID), past))
+	body.UserDetail = showUserDetail(u, suppliers, by.told(membershipsIn(s.sightOf(by, u.ID), past)))
 	return body, err == nil && !who.partial
+}
+
+// told are those of a user's memberships that the key of c reaches. His scope
+// shows him all of his own; a key that is limited to suppliers tells of no
+// others, whoever shows it.
+func (c caller) told(all []projections.Membership) []projections.Membership {
+	return slices.DeleteFunc(all, func(m projections.Membership) bool { return !c.SeesTenant(m.Supplier) })
 }
 
 // membershipsIn are the memberships in a history, as far as scope sees them.

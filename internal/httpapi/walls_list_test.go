@@ -98,6 +98,15 @@ func wallsOfUsers() []wall {
 		{"GET /users/{id}", "/users/{one of all}", "", seen(noneInA, noneInB, noneIn, "200 | 404 | 404 | 404 | 404", keyNone)},
 		{"GET /users/{id}", "/users/{one of none}", "", seen(noneInA, noneInB, noneIn, "200 | 404 | 404 | 404 | 404", keyNone)},
 		{"GET /users/{id}", "/users/{unknown}", "", seen(noneInA, noneInB, noneIn, rootNone, keyNone)},
+		{"GET /users", "/users?nonsense=1", "", lists(wrongInA, wrongInB, wrongInBoth, "422", wrongByKey)},
+		{"GET /users/{id}", "/users/{no id}", "", []line{
+			{"helpdesk; admin, reading; auditor, " + small + "; " + admins, wrongInA},
+			{"admin of B", wrongInB},
+			{"admin of both, admin of all, viewer of all", wrongInBoth},
+			{outsiders, nowhere},
+			{roots + "; root, reading", "422"},
+			{"root, in A", wrongByKey},
+		}},
 		{"GET /users/{id}", "/users/{myself}", "", []line{
 			{anybody + "; root, reading; root, for users; admin, reading; admin, for users", "200"},
 			{bySupp + "; root, in A", "200 | 200 | 200/403 | 200/403 | 200/403"},
@@ -161,8 +170,9 @@ func wallsOfChanges() []wall {
 		all,
 		wall{"PATCH /users/{id}", "/users/{made in A}", `{"email":"{new}@example.com"}`, changes(deniedA, noneInB, denied1A, setsA, keyA)},
 		wall{"PATCH /users/{id}", "/users/{made in A}", `{"role":"agent"}`, changes(inA, noneInB, onlyA, setsA, keyA)},
-		wall{"PATCH /users/{id}", "/users/{made in A}", `{"nickname":"x"}`, changes(
-			"required | 422 | foreign | foreign | foreign", "required | foreign | 422 | foreign | foreign", "required | 422 | 422 | foreign | foreign", "422", "422 | 422 | foreign | foreign | foreign")},
+		wall{"PATCH /users/{id}", "/users/{made in A}", `{"nickname":"x"}`, changes(wrongInA, wrongInB, wrongInBoth, "422", wrongByKey)},
+		wall{"PATCH /users/{id}", "/users/{unknown}", `{"name":1}`, changes(wrongInA, wrongInB, wrongInBoth, "422", wrongByKey)},
+		wall{"PATCH /users/{id}", "/users/{no id}", `{}`, changes(wrongInA, wrongInB, wrongInBoth, "422", wrongByKey)},
 		wall{"POST /users", "", `{"email":"{new}@example.com"}`, changes(
 			"required | 201 | foreign | foreign | foreign", "required | foreign | 201 | foreign | foreign", "required | 201 | 201 | foreign | foreign", made, "201/400/403 | 201/403 | foreign | foreign | foreign")},
 		wall{"POST /users", "", `{"email":"{new}@example.com","memberships":{"memberships":[{"scope_type":"supplier","scope_id":"{B}","role":"viewer"}]}}`, changes(
@@ -208,8 +218,8 @@ func wallsOfMemberships() []wall {
 			"required | 403/404 | foreign | foreign | foreign", inB, "required | 403/404 | 200 | foreign | foreign", setsB, "403/404 | 403/404 | foreign | foreign | foreign")},
 		{"PUT " + one, "/users/{set}/memberships/supplier/{A}", `{"role":"viewer"}`, changes(inA, noneInB, onlyA, setsA, keyA)},
 		{"PUT " + one, "/users/{set in B}/memberships/supplier/{B}", `{"role":"viewer"}`, changes(noneInA, inB, onlyB, setsB, keyNone)},
-		{"PUT " + one, "/users/{set}/memberships/global/-", `{"role":"viewer","capabilities":["no such"]}`, changes(
-			"required | 422 | foreign | foreign | foreign", "required | foreign | 422 | foreign | foreign", "required | 422 | 422 | foreign | foreign", "422", "422 | 422 | foreign | foreign | foreign")},
+		{"PUT " + one, "/users/{set}/memberships/global/-", `{"role":"viewer","capabilities":["no such"]}`, changes(wrongInA, wrongInB, wrongInBoth, "422", wrongByKey)},
+		{"PUT " + one, "/users/{one of A}/memberships/supplier/{no id}", `{"role":"viewer"}`, changes(wrongInA, wrongInB, wrongInBoth, "422", wrongByKey)},
 		{"PUT " + one, "/users/{one of A}/memberships/supplier/{unknown}", `{"role":"viewer"}`, changes(noneInA, noneInB, noneIn, setsNone, keyNone)},
 		{"DELETE " + one, "/users/{somebody of A}/memberships/supplier/{A}", "", changes(
 			"required | 204 | foreign | foreign | foreign", noneInB, "required | 204 | 404 | foreign | foreign", "204 | 204 | 404 | 404 | 422 unknown_reference", "204 | 204 | foreign | foreign | foreign")},

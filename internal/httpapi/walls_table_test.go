@@ -38,26 +38,32 @@ const (
 
 // Answers that many walls give.
 const (
-	inA       = "required | 200 | foreign | foreign | foreign"
-	inB       = "required | foreign | 200 | foreign | foreign"
-	inBoth    = "required | 200 | 200 | foreign | foreign"
-	noneInA   = "required | 404 | foreign | foreign | foreign"
-	noneInB   = "required | foreign | 404 | foreign | foreign"
-	noneIn    = "required | 404 | 404 | foreign | foreign"
-	onlyA     = "required | 200 | 404 | foreign | foreign"
-	onlyB     = "required | 404 | 200 | foreign | foreign"
-	nowhere   = "required | foreign | foreign | foreign | foreign"
-	refused   = "400/403 | 403 | 403 | 403 | 403" // a key that lacks the capability
-	rootNone  = "404 | 404 | 404 | 404 | 404"
-	rootA     = "200 | 200 | 404 | 404 | 404"
-	rootB     = "200 | 404 | 200 | 404 | 404"
-	rootBoth  = "200 | 200 | 200 | 404 | 404"
-	keyA      = "200 | 200 | foreign | foreign | foreign"
-	keyNone   = "404 | 404 | foreign | foreign | foreign"
-	setsA     = "200 | 200 | 404 | 404 | 422 unknown_reference"
-	setsB     = "200 | 404 | 200 | 404 | 422 unknown_reference"
-	setsBoth  = "200 | 200 | 200 | 404 | 422 unknown_reference"
-	setsNone  = "404 | 404 | 404 | 404 | 422 unknown_reference"
+	inA      = "required | 200 | foreign | foreign | foreign"
+	inB      = "required | foreign | 200 | foreign | foreign"
+	inBoth   = "required | 200 | 200 | foreign | foreign"
+	noneInA  = "required | 404 | foreign | foreign | foreign"
+	noneInB  = "required | foreign | 404 | foreign | foreign"
+	noneIn   = "required | 404 | 404 | foreign | foreign"
+	onlyA    = "required | 200 | 404 | foreign | foreign"
+	onlyB    = "required | 404 | 200 | foreign | foreign"
+	nowhere  = "required | foreign | foreign | foreign | foreign"
+	refused  = "400/403 | 403 | 403 | 403 | 403" // a key that lacks the capability
+	rootNone = "404 | 404 | 404 | 404 | 404"
+	rootA    = "200 | 200 | 404 | 404 | 404"
+	rootB    = "200 | 404 | 200 | 404 | 404"
+	rootBoth = "200 | 200 | 200 | 404 | 404"
+	keyA     = "200 | 200 | foreign | foreign | foreign"
+	keyNone  = "404 | 404 | foreign | foreign | foreign"
+	setsA    = "200 | 200 | 404 | 404 | 422 unknown_reference"
+	setsB    = "200 | 404 | 200 | 404 | 422 unknown_reference"
+	setsBoth = "200 | 200 | 200 | 404 | 422 unknown_reference"
+	setsNone = "404 | 404 | 404 | 404 | 422 unknown_reference"
+	// What has the wrong shape is told to those who may.
+	wrongInA    = "required | 422 | foreign | foreign | foreign"
+	wrongInB    = "required | foreign | 422 | foreign | foreign"
+	wrongInBoth = "required | 422 | 422 | foreign | foreign"
+	wrongByKey  = "422 | 422 | foreign | foreign | foreign"
+
 	everybody = anybody + "; " + keys
 )
 
