@@ -28,12 +28,12 @@ func fold(ctx context.Context, r *boot.Running, s boot.Projector) (err error) {
 		return err
 	}
 	f := &feed.Feed{Pool: opened.log, Logger: r.Logger, Grace: s.ShutdownTimeout / 2}
-	consumers := consumers(projector, r.Telemetry)
+	consumers := consumers(projector.Consumers(), r.Telemetry)
 	if s.Postgres.PoolSize <= len(consumers) {
 		return fmt.Errorf("projector: %sPOSTGRES_POOL_SIZE is %d, and %d read models need %d: each holds a connection while it folds",
 			boot.Prefix, s.Postgres.PoolSize, len(consumers), len(consumers)+1)
 	}
-	need(r, opened, f, consumers)
+	need(r, opened)
 	if err := measure(r.Telemetry, opened); err != nil {
 		return err
 	}
@@ -44,13 +44,43 @@ func fold(ctx context.Context, r *boot.Running, s boot.Projector) (err error) {
 	telling, silence := context.WithCancel(context.WithoutCancel(ctx))
 	var announcing sync.WaitGroup
 	announcing.Go(func() { projector.Run(telling) })
-	err = f.Run(ctx, consumers...)
+	err = serve(ctx, r, f, projector)
 	r.Ready.End()
 	silence()
 	announcing.Wait()
 	if ctx.Err() != nil {
 		return nil // why one of them was stopped before was logged then
 	}
+	return err
+}
+
+// serve feeds those generations that there are to fold, also when a rebuild or
+// a switch makes them others.
+func serve(ctx context.Context, r *boot.Running, f *feed.Feed, p *projections.Projector) error {
+	ending, end := context.WithCancel(ctx)
+	sets := make(chan []feed.Consumer)
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		for {
+			set := consumers(p.Consumers(), r.Telemetry)
+			for _, c := range set {
+				r.Ready.Need(boot.Check{Name: c.Name, Ask: func(ctx context.Context) error { return stopped(ctx, f, p, c.Name) }})
+			}
+			select {
+			case sets <- set:
+			case <-ending.Done():
+				return
+			}
+			select {
+			case <-p.Changed():
+			case <-ending.Done():
+				return
+			}
+		}
+	})
+	err := f.Serve(ctx, sets)
+	end()
+	telling.Wait()
 	return err
 }
 
@@ -66,9 +96,9 @@ func prepare(ctx context.Context, p *projections.Projector) error {
 
 // consumers gives the read models to the feed. An event that cannot be applied,
 // and a log that is another, stop a read model for good: no retry mends them.
-func consumers(p *projections.Projector, t *boot.Telemetry) []feed.Consumer {
+func consumers(folded []projections.Consumer, t *boot.Telemetry) []feed.Consumer {
 	var all []feed.Consumer
-	for _, c := range p.Consumers() {
+	for _, c := range folded {
 		all = append(all, feed.Consumer{
 			Name: c.Name, Types: c.Types, Start: feed.FromBeginning,
 			Resume: func(ctx context.Context) (events.Mark, error) {
@@ -88,20 +118,19 @@ func final(err error) error {
 	return err
 }
 
-// need says what the projector cannot do its work without: the stores, and
-// each of the read models.
-func need(r *boot.Running, s *stores, f *feed.Feed, consumers []feed.Consumer) {
+// need says what the projector cannot do its work without.
+func need(r *boot.Running, s *stores) {
 	r.Ready.Need(boot.Check{Name: "postgres", Ask: s.log.Ping})
 	r.Ready.Need(boot.Check{Name: "mongo", Ask: s.mongo.Ping})
 	r.Ready.Need(boot.Check{Name: "redis", Ask: s.redis.Ping})
-	for _, c := range consumers {
-		r.Ready.Need(boot.Check{Name: c.Name, Ask: func(ctx context.Context) error { return stopped(ctx, f, c.Name) }})
-	}
 }
 
 // stopped tells why a read model was stopped. That it cannot be asked is for
-// the check of the store to tell.
-func stopped(ctx context.Context, f *feed.Feed, name string) error {
+// the check of the store to tell. What is not folded any more is no concern.
+func stopped(ctx context.Context, f *feed.Feed, p *projections.Projector, name string) error {
+	if !slices.ContainsFunc(p.Consumers(), func(c projections.Consumer) bool { return c.Name == name }) {
+		return nil
+	}
 	all, err := f.Status(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // Postgres is away, and another check says so

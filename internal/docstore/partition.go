@@ -43,8 +43,10 @@ const (
 
 // name is the partition's key in Redis. What stands in braces decides the node
 // of a cluster.
-func (p Partitions[T]) name(i Partition) string {
-	return fmt.Sprintf("%s{%s:%02d}", p.r.Prefix, p.model, i)
+func (p Partitions[T]) name(i Partition) string { return partitionName(p.r, p.model, i) }
+
+func partitionName(r *Redis, model Model, i Partition) string {
+	return fmt.Sprintf("%s{%s:%02d}", r.Prefix, model, i)
 }
 
 // State is how far a partition was folded. The zero state is that of one that

@@ -3,6 +3,7 @@ package projections
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -235,6 +236,7 @@ func (u *UserAuth) entry(t events.TenantID) (int, bool) {
 // Authentication finds out who is calling.
 type Authentication struct {
 	Redis *docstore.Redis
+	Live  Live
 }
 
 // who is the scope in which it is found out who is calling: before that,
@@ -330,8 +332,34 @@ func (a *Authentication) secret(ctx context.Context, hashes []events.KeyHash) (e
 }
 
 func (a *Authentication) read(ctx context.Context, keys ...docstore.Key) (map[docstore.Key]Authority, error) {
-	return docstore.PartitionsIn[Authority](a.Redis, Authorities.Model()).Read(ctx, who(), keys...)
+	p, err := Authorities.resolve(a.Live)
+	if err != nil {
+		return nil, err
+	}
+	return docstore.PartitionsIn[Authority](a.Redis, p.Model()).Read(ctx, who(), keys...)
 }
+
+// Ready tells whether everybody can be told who he is: a generation is live, and
+// all of it is folded. It fails with docstore.ErrUnavailable.
+func (a *Authentication) Ready(ctx context.Context) error {
+	p, err := Authorities.resolve(a.Live)
+	if err != nil {
+		return err
+	}
+	states, err := docstore.PartitionsIn[Authority](a.Redis, p.Model()).States(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range states {
+		if !s.Ready {
+			return errIncomplete
+		}
+	}
+	return nil
+}
+
+// errIncomplete says that it cannot be told yet who is calling.
+var errIncomplete = fmt.Errorf("%w: the authentication read model is not folded to its end yet", docstore.ErrUnavailable)
 
 // stand moves the user's status.
 func (u *UserAuth) stand(moved func(authz.Standing) authz.Standing) {

@@ -22,25 +22,31 @@ type Progress struct {
 	// wait. Zero: 4096.
 	MaxWaiters int
 
-	redis  *docstore.Redis
-	tracks []*track
+	stores      stores
+	redis       *docstore.Redis // where it is announced
+	generations *Generations
+	tracks      []*track
 
-	mu      sync.Mutex // for everything below, and for what is in tracks
-	waiting int
+	mu       sync.Mutex // for everything below, and for what is in tracks
+	waiting  int
+	revision int64 // of generations, as the tracks know them
 }
 
-// NewProgress returns a Progress. It knows nothing until Run runs.
-func NewProgress(m *docstore.Mongo, r *docstore.Redis) *Progress {
-	p := &Progress{redis: r}
-	for _, read := range readings(m, r) {
-		p.tracks = append(p.tracks, &track{reading: read, silent: silence, waiters: make(map[*waiter]bool)})
+// NewProgress returns a Progress of the generations that g says are live. It
+// knows nothing until Run runs.
+func NewProgress(g *Generations) *Progress {
+	p := &Progress{stores: stores{mongo: g.mongo, redis: g.redis}, redis: g.redis, generations: g}
+	for _, r := range readModels() {
+		p.tracks = append(p.tracks, newTrack(r))
 	}
 	return p
 }
 
-// Run listens, and looks when there is silence, until ctx ends.
+// Run listens, and looks when there is silence, until ctx ends. It keeps its
+// Generations up to date too.
 func (p *Progress) Run(ctx context.Context) {
 	var running sync.WaitGroup
+	running.Go(func() { p.generations.Run(ctx) })
 	running.Go(func() { p.redis.Listen(ctx, progressTopic, p.hear) })
 	for _, t := range p.tracks {
 		running.Go(func() { p.watch(ctx, t) })
@@ -55,7 +61,7 @@ func (p *Progress) Run(ctx context.Context) {
 // many wait already.
 func (p *Progress) Wait(ctx context.Context, log events.LogID, position events.Position, types []string) bool {
 	return p.wait(ctx, goal{log, position}, func(t *track) bool {
-		return len(types) == 0 || slices.ContainsFunc(types, func(name string) bool { return slices.Contains(t.types, name) })
+		return len(types) == 0 || slices.ContainsFunc(types, func(name string) bool { return slices.Contains(t.of.types, name) })
 	})
 }
 
@@ -63,11 +69,11 @@ func (p *Progress) Wait(ctx context.Context, log events.LogID, position events.P
 // for every one when none is named. It tells false for a name that there is not.
 func (p *Progress) WaitFor(ctx context.Context, log events.LogID, position events.Position, names ...string) bool {
 	for _, name := range names {
-		if !slices.ContainsFunc(p.tracks, func(t *track) bool { return t.model.Projection == name }) {
+		if !slices.ContainsFunc(p.tracks, func(t *track) bool { return t.of.name == name }) {
 			return false
 		}
 	}
-	return p.wait(ctx, goal{log, position}, func(t *track) bool { return len(names) == 0 || slices.Contains(names, t.model.Projection) })
+	return p.wait(ctx, goal{log, position}, func(t *track) bool { return len(names) == 0 || slices.Contains(names, t.of.name) })
 }
 
 func (p *Progress) wait(ctx context.Context, g goal, concerns func(*track) bool) bool {
@@ -88,6 +94,7 @@ func (p *Progress) wait(ctx context.Context, g goal, concerns func(*track) bool)
 func (p *Progress) enter(g goal, concerns func(*track) bool) (w *waiter, visible bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.renew()
 	w = &waiter{goal: g, told: make(chan bool, 1)}
 	for _, t := range p.tracks {
 		switch {
@@ -129,12 +136,25 @@ func (p *Progress) hear(message []byte) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.renew()
 	for _, a := range all {
 		for _, t := range p.tracks {
-			if t.model == a.model() {
-				t.hear(a)
+			if t.of.name == a.Projection && t.of.version == a.Version {
+				t.overhear(a)
 			}
 		}
+	}
+}
+
+// renew puts the tracks at the generations that are live now.
+func (p *Progress) renew() {
+	revision := p.generations.revision.Load()
+	if revision == p.revision {
+		return
+	}
+	p.revision = revision
+	for _, t := range p.tracks {
+		t.follow(p.generations.of(t.of).Live)
 	}
 }
 
@@ -145,10 +165,7 @@ func (p *Progress) watch(ctx context.Context, t *track) {
 	defer tick.Stop()
 	for {
 		if p.beat(t) {
-			at, err := lookAt(ctx, t)
-			p.mu.Lock()
-			t.see(at, err)
-			p.mu.Unlock()
+			p.look(ctx, t)
 		}
 		select {
 		case <-ctx.Done():
@@ -161,12 +178,25 @@ func (p *Progress) watch(ctx context.Context, t *track) {
 func (p *Progress) beat(t *track) (silent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.renew()
 	return t.beat()
 }
 
-// lookAt asks the store, which has one beat for its answer.
-func lookAt(ctx context.Context, t *track) (events.Mark, error) {
+// look asks the store, which has one beat for its answer. What it says of a
+// generation that is not live any more counts for nothing.
+func (p *Progress) look(ctx context.Context, t *track) {
+	p.mu.Lock()
+	generation := t.generation
+	p.mu.Unlock()
+	if generation == 0 {
+		return // nothing stands still that has not begun
+	}
 	limited, cancel := context.WithTimeout(ctx, beatEvery)
 	defer cancel()
-	return t.look(limited)
+	at, err := t.of.look(limited, p.stores, generation)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t.generation == generation {
+		t.see(at, err)
+	}
 }

@@ -34,8 +34,8 @@ func TestStatusTellsHowFarTheReadModelsAre(t *testing.T) {
 	for _, line := range lines[1:] {
 		words := strings.Fields(line)
 		// Where authentication is written down may be a beat older.
-		if len(words) != 8 || words[3] != "3" && words[0] != "authentication" || words[4] != "5" || words[5] == "0" || words[7] != "-" {
-			t.Errorf("printed %q, want position 3, head 5, some behind", line)
+		if len(words) != 9 || words[3] != "live" || words[4] != "3" && words[0] != "authentication" || words[5] != "5" || words[6] == "0" || words[8] != "-" {
+			t.Errorf("printed %q, want it live, position 3, head 5, some behind", line)
 		}
 	}
 }
