@@ -15,10 +15,14 @@ const PartitionCount = 64
 type Partition int
 
 // PartitionOf is where a document lies. It is permanent.
-func PartitionOf(k Key) Partition {
+func PartitionOf(k Key) Partition { return Partition(PartOf(k, PartitionCount)) }
+
+// PartOf divides documents among so many parts. Where that is a multiple of
+// PartitionCount, all of a part lies in one partition: in its remainder.
+func PartOf(k Key, parts int) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(k)) // never fails
-	return Partition(h.Sum32() % PartitionCount)
+	return int(h.Sum32() % uint32(parts))
 }
 
 // Partitions is one build of a read model in Redis. Each partition is one hash

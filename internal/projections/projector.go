@@ -37,6 +37,9 @@ type Projector struct {
 	models  []readModel
 	news    *news
 	changed chan struct{} // room for one
+	// only says which generations are folded, and that none is begun; nil: all
+	// that are to be.
+	only func(docstore.Registration) []int
 
 	mu     sync.Mutex
 	builds []*build // in the order of models

@@ -28,6 +28,16 @@ type readModel struct {
 	open func(s stores, generation int) *build
 	// look asks the store how far a generation is.
 	look func(ctx context.Context, s stores, generation int) (events.Mark, error)
+	// behind tells whether a generation lacks anything that another one shows.
+	behind func(ctx context.Context, s stores, generation, other int) (bool, error)
+	// bulk writes a generation from the beginning of the log to a place.
+	bulk func(s stores, generation int, through events.Mark, skip int, o options) bulk
+	// drop removes what is left of a generation.
+	drop func(ctx context.Context, s stores, generation int) error
+	// compare sets the documents of two generations against each other.
+	compare func(ctx context.Context, s stores, generation, other int) (Comparison, error)
+	// verify sets a generation against what the log makes of it.
+	verify func(ctx context.Context, v *verifying, generation int) error
 }
 
 // stores are what read models are kept in, and the newest place of the log.
@@ -55,6 +65,21 @@ func inDocuments[T any](p Projection[T]) readModel {
 		look: func(ctx context.Context, s stores, generation int) (events.Mark, error) {
 			return s.mongo.Checkpoint(ctx, p.At(generation).Model())
 		},
+		behind: func(ctx context.Context, s stores, generation, other int) (bool, error) {
+			return documentsBehind(ctx, s.mongo, p.At(generation).Model(), p.At(other).Model())
+		},
+		bulk: func(s stores, generation int, through events.Mark, skip int, o options) bulk {
+			return bulkInMongo(p.At(generation), s.mongo, through.Position, skip, o)
+		},
+		drop: func(ctx context.Context, s stores, generation int) error {
+			return s.mongo.Drop(ctx, p.At(generation).Model())
+		},
+		compare: func(ctx context.Context, s stores, generation, other int) (Comparison, error) {
+			return compareDocuments(ctx, docstore.In[T](s.mongo, p.At(generation).Model()), docstore.In[T](s.mongo, p.At(other).Model()))
+		},
+		verify: func(ctx context.Context, v *verifying, generation int) error {
+			return verifyDocuments(ctx, v, p.At(generation))
+		},
 	}
 }
 
@@ -81,6 +106,21 @@ func inPartitions[T any](p Projection[T]) readModel {
 				return events.Mark{}, err
 			}
 			return lowest(states), nil
+		},
+		behind: func(ctx context.Context, s stores, generation, other int) (bool, error) {
+			return partitionsBehind(ctx, docstore.PartitionsIn[T](s.redis, p.At(generation).Model()), docstore.PartitionsIn[T](s.redis, p.At(other).Model()))
+		},
+		bulk: func(s stores, generation int, through events.Mark, _ int, o options) bulk {
+			return bulkInRedis(p.At(generation), s.redis, through, o)
+		},
+		drop: func(ctx context.Context, s stores, generation int) error {
+			return s.redis.Drop(ctx, p.At(generation).Model())
+		},
+		compare: func(ctx context.Context, s stores, generation, other int) (Comparison, error) {
+			return comparePartitions(ctx, docstore.PartitionsIn[T](s.redis, p.At(generation).Model()), docstore.PartitionsIn[T](s.redis, p.At(other).Model()))
+		},
+		verify: func(ctx context.Context, v *verifying, generation int) error {
+			return verifyPartitions(ctx, v, p.At(generation))
 		},
 	}
 }

@@ -32,14 +32,18 @@ func (p *Projector) tend(ctx context.Context) error {
 // were, when that cannot be found out.
 func (p *Projector) tendTo(ctx context.Context, r readModel) ([]*build, error) {
 	reg, err := p.mongo.Registration(ctx, r.name, r.version)
-	if err == nil && reg.Live == 0 {
+	if err == nil && reg.Live == 0 && p.only == nil {
 		reg, err = p.first(ctx, r, reg)
 	}
 	if err != nil {
 		return p.folded(r, nil), err
 	}
+	choose := p.only
+	if choose == nil {
+		choose = following
+	}
 	var all []*build
-	for _, generation := range following(reg) {
+	for _, generation := range choose(reg) {
 		if open := p.folded(r, &generation); len(open) > 0 {
 			all = append(all, open[0])
 			continue
