@@ -44,7 +44,11 @@ func fold(ctx context.Context, r *boot.Running, s boot.Projector) (err error) {
 	telling, silence := context.WithCancel(context.WithoutCancel(ctx))
 	var announcing sync.WaitGroup
 	announcing.Go(func() { projector.Run(telling) })
-	err = serve(ctx, r, f, projector)
+	err = serve(ctx, f, projector, r.Telemetry, func(set []feed.Consumer) {
+		for _, c := range set {
+			r.Ready.Need(boot.Check{Name: c.Name, Ask: func(ctx context.Context) error { return stopped(ctx, f, projector, c.Name) }})
+		}
+	})
 	r.Ready.End()
 	silence()
 	announcing.Wait()
@@ -55,16 +59,16 @@ func fold(ctx context.Context, r *boot.Running, s boot.Projector) (err error) {
 }
 
 // serve feeds those generations that there are to fold, also when a rebuild or
-// a switch makes them others.
-func serve(ctx context.Context, r *boot.Running, f *feed.Feed, p *projections.Projector) error {
+// a switch makes them others. Known is told of each set; nil: nobody is.
+func serve(ctx context.Context, f *feed.Feed, p *projections.Projector, t *boot.Telemetry, known func([]feed.Consumer)) error {
 	ending, end := context.WithCancel(ctx)
 	sets := make(chan []feed.Consumer)
 	var telling sync.WaitGroup
 	telling.Go(func() {
 		for {
-			set := consumers(p.Consumers(), r.Telemetry)
-			for _, c := range set {
-				r.Ready.Need(boot.Check{Name: c.Name, Ask: func(ctx context.Context) error { return stopped(ctx, f, p, c.Name) }})
+			set := consumers(p.Consumers(), t)
+			if known != nil {
+				known(set)
 			}
 			select {
 			case sets <- set:
@@ -96,16 +100,21 @@ func prepare(ctx context.Context, p *projections.Projector) error {
 
 // consumers gives the read models to the feed. An event that cannot be applied,
 // and a log that is another, stop a read model for good: no retry mends them.
+// Without telemetry no batch is traced.
 func consumers(folded []projections.Consumer, t *boot.Telemetry) []feed.Consumer {
 	var all []feed.Consumer
 	for _, c := range folded {
+		fold := func(ctx context.Context, b events.Batch) error { return final(c.Fold(ctx, b)) }
+		if t != nil {
+			fold = t.TraceFold(c.Name, fold)
+		}
 		all = append(all, feed.Consumer{
 			Name: c.Name, Types: c.Types, Start: feed.FromBeginning,
 			Resume: func(ctx context.Context) (events.Mark, error) {
 				at, err := c.Resume(ctx)
 				return at, final(err)
 			},
-			Fold: t.TraceFold(c.Name, func(ctx context.Context, b events.Batch) error { return final(c.Fold(ctx, b)) }),
+			Fold: fold,
 		})
 	}
 	return all

@@ -1,5 +1,5 @@
-// Command projector folds the log into the read models, and tells how far each
-// is. It never writes the log.
+// Command projector folds the log into the read models, tells how far each is,
+// and builds them anew. It never writes the log.
 package main
 
 import (
@@ -21,22 +21,32 @@ func main() {
 
 // cli is all that can be asked.
 type cli struct {
-	Run    struct{} `cmd:"" help:"Fold the log into the read models until told to end."`
-	Status struct{} `cmd:"" help:"Tell how far the read models are."`
+	Run      struct{}   `cmd:"" help:"Fold the log into the read models until told to end."`
+	Status   struct{}   `cmd:"" help:"Tell how far the read models are."`
+	Rebuild  rebuild    `cmd:"" help:"Build read models anew beside the live ones, and make them live. One that was interrupted is gone on with."`
+	Switch   switchOver `cmd:"" help:"Make live what rebuild --no-switch built."`
+	Rollback rollback   `cmd:"" help:"Make the former generation live again, which was folded all the while."`
+	Retire   retire     `cmd:"" help:"End the folding of the former generation and drop it. Nobody can go back to it then."`
+	Verify   verify     `cmd:"" help:"Fold the log again and compare, while events go on to be folded."`
 }
 
 // run gives the exit code. What it says on stderr is JSON for the process that
 // stays up, and words for the operator at his terminal.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	command, err := parse(args, stdout, stderr)
-	if err == nil && command == "run" {
+	t := &terminal{environ, stdout, stderr}
+	command, err := parse(ctx, args, t)
+	if err == nil && command.Command() == "run" {
 		s := boot.NewProjector()
 		return boot.Main(ctx, "projector", &s, &s.Process, environ, stderr, func(ctx context.Context, r *boot.Running) error {
 			return fold(ctx, r, s)
 		})
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case command.Command() == "status":
 		err = status(ctx, environ, stdout)
+	default:
+		err = command.Run(t)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "projector:", err)
@@ -45,15 +55,12 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	return 0
 }
 
-func parse(args []string, stdout, stderr io.Writer) (string, error) {
-	parser, err := kong.New(&cli{}, kong.Name("projector"), kong.Writers(stdout, stderr),
-		kong.Description("Folds Tenure's log into its read models. Settings come from the environment, .env and .env.local; see `tenure config`."))
+func parse(ctx context.Context, args []string, t *terminal) (*kong.Context, error) {
+	parser, err := kong.New(&cli{}, kong.Name("projector"), kong.Writers(t.stdout, t.stderr),
+		kong.Description("Folds Tenure's log into its read models. Settings come from the environment, .env and .env.local; see `tenure config`."),
+		kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	command, err := parser.Parse(args)
-	if err != nil {
-		return "", err
-	}
-	return command.Command(), nil
+	return parser.Parse(args)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -165,6 +166,9 @@ type Whole struct {
 	State
 	Sums map[Key]Sum
 }
+
+// Same tells whether it holds the same documents, wherever it is.
+func (w Whole) Same(other Whole) bool { return maps.EqualFunc(w.Sums, other.Sums, Sum.Equal) }
 
 // Whole reads all of a partition. It fails with ErrUnavailable.
 func (p Partitions[T]) Whole(ctx context.Context, s authz.Scope, i Partition) (Whole, error) {

@@ -233,14 +233,15 @@ func at(sums map[docstore.Key]docstore.Sum, k docstore.Key) *docstore.Sum {
 	return nil
 }
 
-// comparePartitions looks at each partition of both until they are at the same
-// place. Ones that never are, because the log does not stand still, are compared
-// as they are.
+// comparePartitions looks at each partition of both until they hold the same,
+// or are at the same place and do not. Ones that never are, because nobody folds
+// the live one or the log does not stand still, are compared as they are.
 func comparePartitions[T any](ctx context.Context, its, others docstore.Partitions[T]) (Comparison, error) {
 	var c Comparison
+	left := 4 * settling // for all of them together
 	for i := range docstore.Partition(docstore.PartitionCount) {
 		var got, want docstore.Whole
-		for left := settling; ; left-- {
+		for ; ; left-- {
 			var err error
 			if got, err = its.Whole(ctx, comparing(), i); err != nil {
 				return c, err
@@ -248,7 +249,7 @@ func comparePartitions[T any](ctx context.Context, its, others docstore.Partitio
 			if want, err = others.Whole(ctx, comparing(), i); err != nil {
 				return c, err
 			}
-			if got.Checkpoint == want.Checkpoint || left == 0 {
+			if got.Same(want) || got.Checkpoint == want.Checkpoint || left <= 0 {
 				break
 			}
 			if err := pause(ctx, 50*time.Millisecond); err != nil {
