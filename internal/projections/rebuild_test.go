@@ -229,7 +229,7 @@ func TestNobodySeesAHalfBuiltModel(t *testing.T) {
 				t.Errorf("a list has %d of %d users, %v", page.Total, want, err)
 				return
 			}
-			if u, err := who.ByUser(context.WithoutCancel(ctx), "u00001"); err != nil || u.ID != "u00001" {
+			if u, err := who.ByUser(context.WithoutCancel(ctx), "u00001", ""); err != nil || u.ID != "u00001" {
 				t.Errorf("a user who is there: %+v, %v", u, err)
 				return
 			}
@@ -321,7 +321,7 @@ func TestARollbackKeepsARevocation(t *testing.T) {
 		m, err := g.Live(m.name, m.version)
 		return err == nil && m.Generation == 1
 	})
-	if u, err := who.ByUser(t.Context(), "ada"); err != nil || u.Status != authz.Disabled {
+	if u, err := who.ByUser(t.Context(), "ada", ""); err != nil || u.Status != authz.Disabled {
 		t.Errorf("after the rollback she is %v, %v", u.Status, err)
 	}
 	// One that was not folded meanwhile is no way back.
@@ -342,7 +342,7 @@ func TestTwoVersionsSideBySide(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, aFewOfEach())
 	old, next := Users, Users
-	next.Version = 2
+	next.Version++
 	next.Apply = func(u *User, k docstore.Key, e events.Recorded) {
 		applyToUser(u, k, e)
 		u.Name = strings.ToUpper(u.Name)
@@ -351,7 +351,7 @@ func TestTwoVersionsSideBySide(t *testing.T) {
 	s.folds(s.projector(oldModel))
 	s.live(oldModel, 1)
 	g := s.reads()
-	if _, err := g.Live("users", 2); !errors.Is(err, ErrUnavailable) {
+	if _, err := g.Live("users", next.Version); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a version that nobody has built: %v", err)
 	}
 	stop := s.folds(s.projector(nextModel))
