@@ -23,11 +23,19 @@ func fold(ctx context.Context, r *boot.Running, s boot.Projector) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.close(ctx)) }()
+	f := &feed.Feed{Pool: opened.log, Logger: r.Logger, Grace: s.ShutdownTimeout / 2}
 	projector := projections.NewProjector(opened.mongo, opened.redis, opened.head)
+	projector.First = &projections.Rebuilder{
+		Log: opened.whole(f), Mongo: opened.mongo, Redis: opened.redis,
+		Told: func(s projections.Step) {
+			if s.Note != "" {
+				r.Logger.InfoContext(ctx, "a first generation is built: "+s.Note)
+			}
+		},
+	}
 	if err := r.Insist(ctx, "mongo", func(ctx context.Context) error { return prepare(ctx, projector) }); err != nil {
 		return err
 	}
-	f := &feed.Feed{Pool: opened.log, Logger: r.Logger, Grace: s.ShutdownTimeout / 2}
 	consumers := consumers(projector.Consumers(), r.Telemetry)
 	if s.Postgres.PoolSize <= len(consumers) {
 		return fmt.Errorf("projector: %sPOSTGRES_POOL_SIZE is %d, and %d read models need %d: each holds a connection while it folds",

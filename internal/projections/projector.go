@@ -33,6 +33,10 @@ type Consumer struct {
 // Prepare comes first, then Consumers are fed while Run runs, and whenever
 // Changed tells, those that Consumers gives then.
 type Projector struct {
+	// First, when set, builds the first generation of a read model where the
+	// log is long: in bulk, as a rebuild does. Nil: it is folded batch by batch.
+	First *Rebuilder
+
 	stores
 	models  []readModel
 	news    *news
@@ -44,6 +48,7 @@ type Projector struct {
 	mu     sync.Mutex
 	builds []*build // in the order of models
 	goals  map[docstore.Model]events.Position
+	bulks  []string // the read models that First has to build
 }
 
 // build is one generation of a projection that is folded here.
@@ -113,6 +118,7 @@ func (p *Projector) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	running.Go(func() { p.news.publish(ctx, p.redis) })
+	running.Go(func() { p.buildFirst(ctx) })
 	beating := make(map[*build]context.CancelFunc)
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()

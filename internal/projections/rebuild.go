@@ -139,7 +139,17 @@ func (r *Rebuilder) Build(ctx context.Context, names ...string) error {
 	if err != nil {
 		return err
 	}
-	return r.alone(ctx, models, func(ctx context.Context) error { return r.build(ctx, models) })
+	return r.alone(ctx, models, func(ctx context.Context) error { return r.build(ctx, models, false) })
+}
+
+// buildFirst is Build for read models of which no generation is live: those of
+// which one is by now are left alone.
+func (r *Rebuilder) buildFirst(ctx context.Context, names []string) error {
+	models, err := r.pick(names)
+	if err != nil {
+		return err
+	}
+	return r.alone(ctx, models, func(ctx context.Context) error { return r.build(ctx, models, true) })
 }
 
 // alone keeps others from building the same at the same time. Two that did
@@ -164,7 +174,7 @@ type job struct {
 	written int // of these, what is registered
 }
 
-func (r *Rebuilder) build(ctx context.Context, models []readModel) (err error) {
+func (r *Rebuilder) build(ctx context.Context, models []readModel, first bool) (err error) {
 	head, err := r.Log.Head(ctx)
 	if err != nil {
 		return err
@@ -184,7 +194,7 @@ func (r *Rebuilder) build(ctx context.Context, models []readModel) (err error) {
 		}
 	}()
 	for _, m := range models {
-		b, err := r.plan(ctx, m, head)
+		b, err := r.plan(ctx, m, head, first)
 		if err != nil {
 			return err
 		}
@@ -203,10 +213,13 @@ func (r *Rebuilder) build(ctx context.Context, models []readModel) (err error) {
 
 // plan registers a generation to be built, or finds the one that is on its way.
 // One that is of another log, which was restored, is given up.
-func (r *Rebuilder) plan(ctx context.Context, m readModel, head events.Mark) (docstore.Building, error) {
+func (r *Rebuilder) plan(ctx context.Context, m readModel, head events.Mark, first bool) (docstore.Building, error) {
 	note := ""
 	reg, err := register(ctx, r.stores(), m, func(reg *docstore.Registration) error {
 		note = ""
+		if first && reg.Live != 0 {
+			return errUnchanged
+		}
 		if b := reg.Building; b != nil {
 			same := true
 			if b.Bulk {
@@ -230,8 +243,8 @@ func (r *Rebuilder) plan(ctx context.Context, m readModel, head events.Mark) (do
 	if note != "" {
 		r.note("%s", note)
 	}
-	if reg.Building == nil {
-		return docstore.Building{}, errRaces
+	if reg.Building == nil || first && reg.Live != 0 {
+		return docstore.Building{}, nil // there is nothing to build
 	}
 	return *reg.Building, nil
 }

@@ -405,3 +405,28 @@ func TestACancelledRebuildLeavesNothing(t *testing.T) {
 		t.Errorf("the next one is %+v", b)
 	}
 }
+
+// Of a long log the first generation is built in bulk, and is live by itself.
+func TestTheFirstOfALongLogIsBuiltInBulk(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, crowded(2100, 10))
+	users := modelNamed("users")
+	p := s.projector(users)
+	p.First = s.rebuilder()
+	var phases []Phase
+	p.First.Told = func(s Step) {
+		if !slices.Contains(phases, s.Phase) {
+			phases = append(phases, s.Phase)
+		}
+	}
+	stop := s.folds(p)
+	if reg := s.registered(users); reg.Live != 0 {
+		t.Fatalf("registered %+v", reg)
+	}
+	s.live(users, 1)
+	stop()
+	if !slices.Contains(phases, Reading) || !slices.Contains(phases, Writing) {
+		t.Errorf("it was built by %v", phases)
+	}
+	isClean(s, Users, 1)
+}

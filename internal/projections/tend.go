@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"tenure/internal/docstore"
 	"tenure/internal/events"
 )
+
+// bulkFrom is how long a log is of which the first generation is built in bulk.
+const bulkFrom = 20_000
 
 // tend brings what is folded here to what is registered. What of it fails is
 // tried again at the next beat, and holds back no other read model.
@@ -91,13 +95,17 @@ func (p *Projector) folded(r readModel, generation *int) []*build {
 // the next one goes on with what is registered.
 func (p *Projector) first(ctx context.Context, r readModel, reg docstore.Registration) (docstore.Registration, error) {
 	if reg.Building != nil && reg.Building.Bulk {
-		return reg, nil // a rebuild is at it
+		p.wantBulk(r) // unless somebody is at it
+		return reg, nil
 	}
 	head, err := p.heading(ctx)
 	if err != nil {
 		return reg, err
 	}
 	if reg.Building == nil {
+		if long, err := p.isLong(ctx, r, reg, head); long || err != nil {
+			return reg, err
+		}
 		return register(ctx, p.stores, r, func(reg *docstore.Registration) error { return begin(reg, head) })
 	}
 	caughtUp, err := p.caughtUp(ctx, r, reg.Building.Generation, head)
@@ -152,4 +160,53 @@ func (p *Projector) caughtUp(ctx context.Context, r readModel, generation int, h
 	}
 	delete(p.goals, m)
 	return true, nil
+}
+
+// isLong tells whether so much is to be folded that it is better done in bulk,
+// and sees to it then. What was folded before anything was registered is gone
+// on with.
+func (p *Projector) isLong(ctx context.Context, r readModel, reg docstore.Registration, head events.Mark) (bool, error) {
+	if p.First == nil || head.Position < bulkFrom {
+		return false, nil
+	}
+	at, err := r.look(ctx, p.stores, reg.Next)
+	if err != nil || at.Position > 0 {
+		return false, err
+	}
+	p.wantBulk(r)
+	return true, nil
+}
+
+func (p *Projector) wantBulk(r readModel) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.First != nil && !slices.Contains(p.bulks, r.name) {
+		p.bulks = append(p.bulks, r.name)
+	}
+}
+
+// buildFirst builds what is wanted, until ctx ends. What another process is at,
+// or what fails, is wanted again at the next beat.
+func (p *Projector) buildFirst(ctx context.Context) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	said := ""
+	for {
+		p.mu.Lock()
+		wanted := p.bulks
+		p.bulks = nil
+		p.mu.Unlock()
+		if len(wanted) > 0 {
+			err := p.First.buildFirst(ctx, wanted)
+			if err != nil && ctx.Err() == nil && err.Error() != said {
+				said = err.Error() // once, however often it is tried
+				p.First.note("%v", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
