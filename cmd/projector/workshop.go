@@ -61,8 +61,8 @@ func (s *stores) whole(f *feed.Feed) projections.Log {
 			}
 			return eventlog.MarkAt(ctx, s.log, p)
 		},
-		Read: func(ctx context.Context, from events.Mark, types []string) (events.Batch, error) {
-			return eventlog.ReadBatch(ctx, s.log, from, eventlog.Filter{Types: types, Raw: true})
+		Read: func(ctx context.Context, from events.Mark, types []string, most int) (events.Batch, error) {
+			return eventlog.ReadBatch(ctx, s.log, from, eventlog.Filter{Types: types, Raw: true, Limit: most})
 		},
 		Begin: f.Begin, Hold: f.Hold, Alone: f.Alone,
 	}

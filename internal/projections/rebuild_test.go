@@ -183,9 +183,9 @@ func TestARebuildIsGoneOnWithWhereverItEnds(t *testing.T) {
 			defer cancel()
 			arm(cancel)
 			read := r.Log.Read
-			r.Log.Read = func(ctx context.Context, from events.Mark, types []string) (events.Batch, error) {
+			r.Log.Read = func(ctx context.Context, from events.Mark, types []string, most int) (events.Batch, error) {
 				observe(ctx, "read")
-				return read(ctx, from, types)
+				return read(ctx, from, types, most)
 			}
 			if err := r.Build(ctx, "users"); err == nil {
 				t.Fatal("nothing ended it")

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -49,9 +50,9 @@ func (s *site) log() Log {
 			}
 			return s.mark(p), nil
 		},
-		Read: func(ctx context.Context, from events.Mark, types []string) (events.Batch, error) {
-			if err := ctx.Err(); err != nil {
-				return events.Batch{}, err
+		Read: func(ctx context.Context, from events.Mark, types []string, most int) (events.Batch, error) {
+			if err := ctx.Err(); err != nil || most < 1 {
+				return events.Batch{}, errors.Join(err, ctx.Err())
 			}
 			return s.next(from.Position, types), nil
 		},
