@@ -18,11 +18,10 @@ import (
 // permanent.
 const generationsTopic = "generations"
 
-// leaseBeats is for how many beats it is believed which generation is live when
-// nobody can be asked. A generation is dropped no sooner than this after it was
-// retired, so nobody reads one that is not there any more and takes that for an
-// answer.
-const leaseBeats = 12
+// believedBeats is for how many beats it is believed which generation is live
+// when nobody can be asked. That is less than lease, so nobody reads one that is
+// not there any more and takes that for an answer.
+const believedBeats = 8
 
 // errNoGeneration says that no build of a read model is to be read.
 var errNoGeneration = errors.New("projections: no generation is live")
@@ -130,7 +129,7 @@ func (g *Generations) Live(projection string, version int) (docstore.Model, erro
 	switch {
 	case r.Live == 0:
 		return docstore.Model{}, fmt.Errorf("%w: %w: %s, version %d", ErrUnavailable, errNoGeneration, projection, version)
-	case g.unsure > leaseBeats && projection != Authorities.Name:
+	case g.unsure > believedBeats && projection != Authorities.Name:
 		return docstore.Model{}, fmt.Errorf("%w: which generation of %s is live was not heard for too long", ErrUnavailable, projection)
 	}
 	return r.Model(r.Live), nil

@@ -12,7 +12,7 @@ import (
 
 // lease is how long a generation that was retired may still be read or folded
 // by somebody who has not heard of it.
-const lease = leaseBeats * beatEvery
+const lease = 3 * believedBeats / 2 * beatEvery
 
 // Cancel gives up the generation that is on its way, and drops what there is of
 // it. It fails with ErrNotBuilt when there is none.
