@@ -83,7 +83,11 @@ func (w *workshop) present(ctx context.Context, name string, noSwitch bool) erro
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w.stdout, "%s: %d of %d documents differ from the live generation\n", name, c.Different, c.Documents)
+	fmt.Fprintf(w.stdout, "%s: %d of %d documents differ from the live generation", name, c.Different, c.Documents)
+	if c.Moving > 0 {
+		fmt.Fprintf(w.stdout, "; %d more changed meanwhile and were not compared", c.Moving)
+	}
+	fmt.Fprintln(w.stdout)
 	w.tell(c)
 	if noSwitch {
 		fmt.Fprintf(w.stdout, "%s: built; `projector switch %s` makes it live\n", name, name)

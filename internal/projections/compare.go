@@ -28,6 +28,9 @@ type Comparison struct {
 	// Different is how many documents differ, and Differences the first of them.
 	Different   int64
 	Differences []Difference
+	// Moving is how many were at different places in the log all the while: of
+	// these nothing can be said, and they are in no sum.
+	Moving int64
 	// Mended is how many of these are not different any more.
 	Mended int64
 
@@ -211,10 +214,16 @@ func settle[T any](ctx context.Context, c *Comparison, its, others docstore.Coll
 		}
 		var still []docstore.Key
 		for _, k := range doubts {
-			if a, b := at(got, k), at(want, k); left == 0 || a != nil && b != nil && a.Equal(*b) {
+			a, b := at(got, k), at(want, k)
+			switch {
+			case a != nil && b != nil && a.Equal(*b):
 				c.add(a, b)
-			} else {
+			case left > 0:
 				still = append(still, k)
+			case a != nil && b != nil && a.Position != b.Position:
+				c.Moving++
+			default:
+				c.add(a, b)
 			}
 		}
 		if doubts = still; len(doubts) > 0 {
@@ -234,8 +243,8 @@ func at(sums map[docstore.Key]docstore.Sum, k docstore.Key) *docstore.Sum {
 }
 
 // comparePartitions looks at each partition of both until they hold the same,
-// or are at the same place and do not. Ones that never are, because nobody folds
-// the live one or the log does not stand still, are compared as they are.
+// or are at the same place and do not. Of ones that never are, because nobody
+// folds the live one or the log does not stand still, what differs is moving.
 func comparePartitions[T any](ctx context.Context, its, others docstore.Partitions[T]) (Comparison, error) {
 	var c Comparison
 	left := 4 * settling // for all of them together
@@ -256,7 +265,11 @@ func comparePartitions[T any](ctx context.Context, its, others docstore.Partitio
 				return c, err
 			}
 		}
-		c.addAll(got.Sums, want.Sums)
+		if got.Checkpoint == want.Checkpoint {
+			c.addAll(got.Sums, want.Sums)
+		} else {
+			c.addEqual(got.Sums, want.Sums)
+		}
 	}
 	return c.close(), nil
 }
@@ -268,6 +281,22 @@ func (c *Comparison) addAll(got, want map[docstore.Key]docstore.Sum) {
 	for k, s := range want {
 		if at(got, k) == nil {
 			c.add(nil, &s)
+		}
+	}
+}
+
+// addEqual leaves out what differs, for it is at different places.
+func (c *Comparison) addEqual(got, want map[docstore.Key]docstore.Sum) {
+	for k, s := range got {
+		if other := at(want, k); other != nil && s.Equal(*other) {
+			c.add(&s, other)
+		} else {
+			c.Moving++
+		}
+	}
+	for k := range want {
+		if at(got, k) == nil {
+			c.Moving++
 		}
 	}
 }

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"tenure/internal/authz"
 	"tenure/internal/docstore"
@@ -38,8 +41,11 @@ func TestARebuildWhileWritesGoOn(t *testing.T) {
 				s.live(r, 1)
 			}
 			stop := running(t, func(ctx context.Context) {
-				for n := 0; ctx.Err() == nil && n < 300; n++ {
-					id := events.UserID(fmt.Sprint("u", n))
+				tick := time.NewTicker(20 * time.Millisecond)
+				defer tick.Stop()
+				for n := 0; ctx.Err() == nil; n++ {
+					<-tick.C
+					id := events.UserID(fmt.Sprint("u", n%300))
 					s.say(id, events.UserRenamed{User: id, Name: fmt.Sprint("again ", n)}, events.UserDisabled{User: id})
 				}
 			})
@@ -120,6 +126,50 @@ func TestWhatDoesNotFitInMemoryIsOnDisk(t *testing.T) {
 		t.Error(err)
 	}
 	isEmpty(t, f.spill.under)
+}
+
+// An event that names a document twice, and several of one part, is applied to
+// each once, from memory and from disk.
+func TestAnEventIsAppliedOnceToEach(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, crowded(60, 4))
+	p := journals
+	p.Keys = func(e events.Recorded) []docstore.Key {
+		k := docstore.Key(e.Stream.ID)
+		return []docstore.Key{k, k + "/other", "everybody", k}
+	}
+	f := folding[journal]{
+		projection: p, pack: docstore.Encode[journal], unpack: docstore.Decode[journal],
+		limit: 20_000, through: s.head(), spill: spill{under: t.TempDir()},
+	}
+	err := s.log().read(t.Context(), events.Mark{}, s.mark(s.head()), p.Types(), f.add)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[docstore.Key]journal)
+	for i := range partCount {
+		docs, err := f.load(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, doc := range docs {
+			got[k] = deref(doc.Body)
+		}
+	}
+	want := make(map[docstore.Key]journal)
+	for _, e := range s.recorded {
+		for _, k := range p.Keys(e)[:3] {
+			doc := want[k]
+			p.Apply(&doc, k, e)
+			want[k] = doc
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // What is on disk is personal: nobody else may read it.

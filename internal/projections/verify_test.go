@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"tenure/internal/authz"
 	"tenure/internal/docstore"
@@ -32,7 +33,10 @@ func TestVerifyFindsAndMendsWhatIsWrong(t *testing.T) {
 			tamper(t, s)
 			s.folds(s.projector(users))
 			stopWriting := running(t, func(ctx context.Context) {
-				for n := 0; ctx.Err() == nil && n < 400; n++ {
+				tick := time.NewTicker(5 * time.Millisecond)
+				defer tick.Stop()
+				for n := 0; ctx.Err() == nil; n++ {
+					<-tick.C
 					id := events.UserID(fmt.Sprintf("u%05d", 50+n%200))
 					s.say(id, events.UserRenamed{User: id, Name: fmt.Sprint("now ", n)})
 				}
