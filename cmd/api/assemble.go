@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -28,6 +27,7 @@ type parts struct {
 	appender                *eventlog.Appender
 	progress                *projections.Progress
 	revocations             *projections.Revocations
+	generations             *projections.Generations
 
 	deaf    context.CancelFunc // ends the listening of progress and revocations
 	hearing sync.WaitGroup
@@ -58,6 +58,7 @@ func assemble(ctx context.Context, r *boot.Running, s boot.API) (*parts, error) 
 		observe, err = r.Telemetry.ObserveAppends(ctx)
 	}
 	if err == nil {
+		p.generations = projections.NewGenerations(p.mongo, p.redis)
 		err = p.revoke(ctx, r, s)
 	}
 	if err != nil {
@@ -65,7 +66,7 @@ func assemble(ctx context.Context, r *boot.Running, s boot.API) (*parts, error) 
 	}
 	p.appender = eventlog.NewAppender( //nolint:contextcheck // nobody can cancel what others wait for
 		p.writer, r.Logger, eventlog.Config{Observe: observe})
-	p.progress = projections.NewProgress(p.mongo, p.redis)
+	p.progress = projections.NewProgress(p.generations)
 	listening, deaf := context.WithCancel(context.WithoutCancel(ctx)) // those who wait at the end still hear
 	p.deaf = deaf
 	p.hearing.Go(func() { p.progress.Run(listening) })
@@ -80,6 +81,7 @@ func (p *parts) handler(r *boot.Running, s boot.API) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	live := p.generations.Live
 	who := p.identity(secrets, p.revocations.Cache())
 	// A command asks again when what is kept was too old for the log.
 	present := p.identity(secrets, nil)
@@ -87,17 +89,20 @@ func (p *parts) handler(r *boot.Running, s boot.API) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.need(r.Ready)
+	checks := p.checks(p.authentication(nil))
+	for _, c := range checks {
+		r.Ready.Need(c)
+	}
 	server := &httpapi.Server{
 		Logger: r.Logger, Traces: r.Telemetry.Traces, Meters: r.Telemetry.Meters, Propagator: r.Telemetry.Propagator,
 		Identity: who.Principal,
 		Commands: &commands.Handler{
 			Appender: p.appender, Reader: p.writer, Digest: secrets.Digests, Reload: present.Reload, Now: time.Now, NewID: newID, Observe: observe,
 		},
-		Users:       &projections.UserQueries{Mongo: p.mongo},
-		Memberships: &projections.MembershipQueries{Mongo: p.mongo},
-		Suppliers:   &projections.SupplierQueries{Mongo: p.mongo},
-		Keys:        &projections.APIKeyQueries{Mongo: p.mongo},
+		Users:       &projections.UserQueries{Mongo: p.mongo, Live: live},
+		Memberships: &projections.MembershipQueries{Mongo: p.mongo, Live: live},
+		Suppliers:   &projections.SupplierQueries{Mongo: p.mongo, Live: live},
+		Keys:        &projections.APIKeyQueries{Mongo: p.mongo, Live: live},
 		Log:         p.reader,
 		Audit:       &eventlog.Auditor{Pool: p.auditor},
 		Visible:     p.visible,
@@ -109,7 +114,7 @@ func (p *parts) handler(r *boot.Running, s boot.API) (http.Handler, error) {
 		Prefix: string(s.HTTP.Path), TenantHeader: string(s.HTTP.TenantHeader), DefaultTenant: s.TenantLabel,
 		Origins: s.HTTP.Origins, Credentials: s.HTTP.Credentials, Version: boot.BuildVersion(s.Version), Wait: s.HTTP.VisibleWait,
 	}
-	for _, c := range p.checks() {
+	for _, c := range checks {
 		server.Checks = append(server.Checks, httpapi.Check{Name: c.Name, Check: c.Ask})
 	}
 	return server.Handler()
@@ -117,50 +122,40 @@ func (p *parts) handler(r *boot.Running, s boot.API) (http.Handler, error) {
 
 // identity finds out who is calling, by what cache keeps and Redis has.
 func (p *parts) identity(secrets identity.Secrets, cache *projections.AuthorityCache) *identity.Identity {
-	known := &projections.Authentication{Redis: p.redis, Cache: cache}
+	known := p.authentication(cache)
 	return &identity.Identity{
 		Secrets: secrets, Now: time.Now,
 		Lookup: identity.Lookup{ByKey: known.ByKey, ByUser: known.ByUser},
 	}
 }
 
+func (p *parts) authentication(cache *projections.AuthorityCache) *projections.Authentication {
+	return &projections.Authentication{Redis: p.redis, Live: p.generations.Live, Cache: cache}
+}
+
 // newID is a UUID of version 7. Making one fails only when there is no
 // randomness, and then the process ends.
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-func (p *parts) need(r *boot.Readiness) {
-	for _, c := range p.checks() {
-		r.Need(c)
-	}
-}
-
 // checks are the parts without which the API answers nothing. Postgres is asked
 // on the readers' connections: the writers' may all be busy, which is no
-// outage.
-func (p *parts) checks() []boot.Check {
+// outage. No read model is read before a generation of this program's own
+// version of it is live.
+func (p *parts) checks(known *projections.Authentication) []boot.Check {
 	return []boot.Check{
 		{Name: "postgres", Ask: p.reader.Ping},
-		{Name: "mongo", Ask: p.mongo.Ping},
-		{Name: "redis", Ask: p.knowsCallers},
+		{Name: "mongo", Ask: p.readModels},
+		{Name: "redis", Ask: known.Ready},
 	}
 }
 
-// errIncomplete says that it cannot be told yet who is calling.
-var errIncomplete = errors.New("api: the authentication read model is not folded to its end yet")
-
-// knowsCallers tells whether Redis is there and can tell of everybody who he
-// is.
-func (p *parts) knowsCallers(ctx context.Context) error {
-	states, err := docstore.PartitionsIn[projections.Authority](p.redis, projections.Authorities.Model()).States(ctx)
-	if err != nil {
-		return fmt.Errorf("api: %w", err)
+// readModels tells whether MongoDB answers, and of each read model which
+// generation is live.
+func (p *parts) readModels(ctx context.Context) error {
+	if err := p.mongo.Ping(ctx); err != nil {
+		return err
 	}
-	for _, s := range states {
-		if !s.Ready {
-			return errIncomplete
-		}
-	}
-	return nil
+	return p.generations.Ready(ctx)
 }
 
 // letGo is how long the stores may take to let go of us. A request that was cut

@@ -17,7 +17,7 @@ import (
 // none.
 func (p *parts) revoke(ctx context.Context, r *boot.Running, s boot.API) (err error) {
 	p.revocations = projections.NewRevocations(p.redis, projections.RevocationOptions{
-		Bound: s.HTTP.RevokedWithin, Process: newID(), Now: time.Now,
+		Bound: s.HTTP.RevokedWithin, Process: newID(), Now: time.Now, Model: p.generations.Authorities,
 	})
 	p.revocations.Settled, err = r.Telemetry.ObserveRevocation(ctx, s.HTTP.RevokedWithin, p.revocations.Cache().Counts)
 	return err

@@ -23,17 +23,25 @@ func fold(ctx context.Context, r *boot.Running, s boot.Projector) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.close(ctx)) }()
+	f := &feed.Feed{Pool: opened.log, Logger: r.Logger, Grace: s.ShutdownTimeout / 2}
 	projector := projections.NewProjector(opened.mongo, opened.redis, opened.head)
+	projector.First = &projections.Rebuilder{
+		Log: opened.whole(f), Mongo: opened.mongo, Redis: opened.redis,
+		Told: func(s projections.Step) {
+			if s.Note != "" {
+				r.Logger.InfoContext(ctx, "a first generation is built: "+s.Note)
+			}
+		},
+	}
 	if err := r.Insist(ctx, "mongo", func(ctx context.Context) error { return prepare(ctx, projector) }); err != nil {
 		return err
 	}
-	f := &feed.Feed{Pool: opened.log, Logger: r.Logger, Grace: s.ShutdownTimeout / 2}
-	consumers := consumers(projector, r.Telemetry)
+	consumers := consumers(projector.Consumers(), r.Telemetry)
 	if s.Postgres.PoolSize <= len(consumers) {
 		return fmt.Errorf("projector: %sPOSTGRES_POOL_SIZE is %d, and %d read models need %d: each holds a connection while it folds",
 			boot.Prefix, s.Postgres.PoolSize, len(consumers), len(consumers)+1)
 	}
-	need(r, opened, f, consumers)
+	need(r, opened)
 	if err := measure(r.Telemetry, opened); err != nil {
 		return err
 	}
@@ -44,13 +52,47 @@ func fold(ctx context.Context, r *boot.Running, s boot.Projector) (err error) {
 	telling, silence := context.WithCancel(context.WithoutCancel(ctx))
 	var announcing sync.WaitGroup
 	announcing.Go(func() { projector.Run(telling) })
-	err = f.Run(ctx, consumers...)
+	err = serve(ctx, f, projector, r.Telemetry, func(set []feed.Consumer) {
+		for _, c := range set {
+			r.Ready.Need(boot.Check{Name: c.Name, Ask: func(ctx context.Context) error { return stopped(ctx, f, projector, c.Name) }})
+		}
+	})
 	r.Ready.End()
 	silence()
 	announcing.Wait()
 	if ctx.Err() != nil {
 		return nil // why one of them was stopped before was logged then
 	}
+	return err
+}
+
+// serve feeds those generations that there are to fold, also when a rebuild or
+// a switch makes them others. Known is told of each set; nil: nobody is.
+func serve(ctx context.Context, f *feed.Feed, p *projections.Projector, t *boot.Telemetry, known func([]feed.Consumer)) error {
+	ending, end := context.WithCancel(ctx)
+	sets := make(chan []feed.Consumer)
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		for {
+			set := consumers(p.Consumers(), t)
+			if known != nil {
+				known(set)
+			}
+			select {
+			case sets <- set:
+			case <-ending.Done():
+				return
+			}
+			select {
+			case <-p.Changed():
+			case <-ending.Done():
+				return
+			}
+		}
+	})
+	err := f.Serve(ctx, sets)
+	end()
+	telling.Wait()
 	return err
 }
 
@@ -66,16 +108,21 @@ func prepare(ctx context.Context, p *projections.Projector) error {
 
 // consumers gives the read models to the feed. An event that cannot be applied,
 // and a log that is another, stop a read model for good: no retry mends them.
-func consumers(p *projections.Projector, t *boot.Telemetry) []feed.Consumer {
+// Without telemetry no batch is traced.
+func consumers(folded []projections.Consumer, t *boot.Telemetry) []feed.Consumer {
 	var all []feed.Consumer
-	for _, c := range p.Consumers() {
+	for _, c := range folded {
+		fold := func(ctx context.Context, b events.Batch) error { return final(c.Fold(ctx, b)) }
+		if t != nil {
+			fold = t.TraceFold(c.Name, fold)
+		}
 		all = append(all, feed.Consumer{
 			Name: c.Name, Types: c.Types, Start: feed.FromBeginning,
 			Resume: func(ctx context.Context) (events.Mark, error) {
 				at, err := c.Resume(ctx)
 				return at, final(err)
 			},
-			Fold: t.TraceFold(c.Name, func(ctx context.Context, b events.Batch) error { return final(c.Fold(ctx, b)) }),
+			Fold: fold,
 		})
 	}
 	return all
@@ -88,20 +135,19 @@ func final(err error) error {
 	return err
 }
 
-// need says what the projector cannot do its work without: the stores, and
-// each of the read models.
-func need(r *boot.Running, s *stores, f *feed.Feed, consumers []feed.Consumer) {
+// need says what the projector cannot do its work without.
+func need(r *boot.Running, s *stores) {
 	r.Ready.Need(boot.Check{Name: "postgres", Ask: s.log.Ping})
 	r.Ready.Need(boot.Check{Name: "mongo", Ask: s.mongo.Ping})
 	r.Ready.Need(boot.Check{Name: "redis", Ask: s.redis.Ping})
-	for _, c := range consumers {
-		r.Ready.Need(boot.Check{Name: c.Name, Ask: func(ctx context.Context) error { return stopped(ctx, f, c.Name) }})
-	}
 }
 
 // stopped tells why a read model was stopped. That it cannot be asked is for
-// the check of the store to tell.
-func stopped(ctx context.Context, f *feed.Feed, name string) error {
+// the check of the store to tell. What is not folded any more is no concern.
+func stopped(ctx context.Context, f *feed.Feed, p *projections.Projector, name string) error {
+	if !slices.ContainsFunc(p.Consumers(), func(c projections.Consumer) bool { return c.Name == name }) {
+		return nil
+	}
 	all, err := f.Status(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // Postgres is away, and another check says so

@@ -1,5 +1,6 @@
 // Command projector folds the log into the read models, tells how far each is,
-// and tries again what could not be applied. It never writes the log.
+// builds them anew, and tries again what could not be applied. It never writes
+// the log.
 package main
 
 import (
@@ -21,19 +22,22 @@ func main() {
 
 // cli is all that can be asked.
 type cli struct {
-	Run    struct{} `cmd:"" help:"Fold the log into the read models until told to end."`
-	Status struct{} `cmd:"" help:"Tell how far the read models are."`
-	Retry  struct {
-		Name string   `arg:"" help:"The read model."`
-		Keys []string `arg:"" optional:"" name:"key" help:"Documents by their keys; all that are parked when none is given."`
-	} `cmd:"" help:"Apply to parked documents the events that wait beside them."`
+	Run      struct{}   `cmd:"" help:"Fold the log into the read models until told to end."`
+	Status   struct{}   `cmd:"" help:"Tell how far the read models are."`
+	Rebuild  rebuild    `cmd:"" help:"Build read models anew beside the live ones, and make them live. One that was interrupted is gone on with."`
+	Switch   switchOver `cmd:"" help:"Make live what rebuild --no-switch built."`
+	Rollback rollback   `cmd:"" help:"Make the former generation live again, which was folded all the while."`
+	Retire   retire     `cmd:"" help:"End the folding of the former generation and drop it. Nobody can go back to it then."`
+	Verify   verify     `cmd:"" help:"Fold the log again and compare, while events go on to be folded."`
+	Retry    retry      `cmd:"" help:"Apply to parked documents the events that wait beside them."`
 }
 
 // run gives the exit code. What it says on stderr is JSON for the process that
 // stays up, and words for the operator at his terminal.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	asked, command, err := parse(args, stdout, stderr)
-	if err == nil && command == "run" {
+	t := &terminal{environ, stdout, stderr}
+	command, err := parse(ctx, args, t)
+	if err == nil && command.Command() == "run" {
 		s := boot.NewProjector()
 		return boot.Main(ctx, "projector", &s, &s.Process, environ, stderr, func(ctx context.Context, r *boot.Running) error {
 			return fold(ctx, r, s)
@@ -41,10 +45,10 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	}
 	switch {
 	case err != nil:
-	case command == "status":
+	case command.Command() == "status":
 		err = status(ctx, environ, stdout)
 	default:
-		err = retry(ctx, asked.Retry.Name, asked.Retry.Keys, environ, stdout)
+		err = command.Run(t)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "projector:", err)
@@ -53,17 +57,12 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	return 0
 }
 
-// parse gives what was asked, and the name of the command without its
-// arguments.
-func parse(args []string, stdout, stderr io.Writer) (asked cli, command string, err error) {
-	parser, err := kong.New(&asked, kong.Name("projector"), kong.Writers(stdout, stderr),
-		kong.Description("Folds Tenure's log into its read models. Settings come from the environment, .env and .env.local; see `tenure config`."))
+func parse(ctx context.Context, args []string, t *terminal) (*kong.Context, error) {
+	parser, err := kong.New(&cli{}, kong.Name("projector"), kong.Writers(t.stdout, t.stderr),
+		kong.Description("Folds Tenure's log into its read models. Settings come from the environment, .env and .env.local; see `tenure config`."),
+		kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
-		return asked, "", err
+		return nil, err
 	}
-	parsed, err := parser.Parse(args)
-	if err != nil {
-		return asked, "", err
-	}
-	return asked, parsed.Selected().Name, nil
+	return parser.Parse(args)
 }

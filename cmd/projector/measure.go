@@ -35,13 +35,14 @@ func measure(t *boot.Telemetry, s *stores) error {
 	if err != nil {
 		return fmt.Errorf("projector: metrics: %w", err)
 	}
-	progress := projections.NewProgress(s.mongo, s.redis)
+	progress := projections.NewProgress(projections.NewGenerations(s.mongo, s.redis))
 	_, err = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		for _, p := range progress.Status(ctx, s.lag) {
-			if p.LastError != "" {
+			if p.LastError != "" || p.Generation == 0 || p.State == projections.IsRetired {
 				continue
 			}
-			which := metric.WithAttributes(attribute.String("projection", p.Name), attribute.Int("version", p.Version), attribute.Int("generation", p.Generation))
+			which := metric.WithAttributes(attribute.String("projection", p.Name), attribute.Int("version", p.Version), attribute.Int("generation", p.Generation),
+				attribute.String("state", string(p.State)))
 			o.ObserveInt64(position, int64(p.At.Position), which)
 			o.ObserveInt64(behind, p.Lag.Events, which)
 			o.ObserveFloat64(since, p.Lag.For.Seconds(), which)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"tenure/internal/docstore"
 	"tenure/internal/eventlog"
@@ -12,23 +11,28 @@ import (
 	"tenure/internal/projections"
 )
 
-// retry applies to parked documents the events that wait beside them, and
-// prints what became of each. It fails when any stays parked. Projectors may
-// run meanwhile.
-func retry(ctx context.Context, name string, given, environ []string, stdout io.Writer) (err error) {
-	opened, err := openFor(ctx, "projector retry", environ)
+type retry struct {
+	Name string   `arg:"" help:"The read model."`
+	Keys []string `arg:"" optional:"" name:"key" help:"Documents by their keys; all that are parked when none is given."`
+}
+
+// Run applies to parked documents the events that wait beside them, and prints
+// what became of each. It fails when any stays parked. Projectors may run
+// meanwhile.
+func (c retry) Run(ctx context.Context, t *terminal) (err error) {
+	opened, err := openFor(ctx, "projector retry", t.environ)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.close(ctx)) }()
-	keys := make([]docstore.Key, len(given))
-	for i, k := range given {
+	keys := make([]docstore.Key, len(c.Keys))
+	for i, k := range c.Keys {
 		keys[i] = docstore.Key(k)
 	}
 	parked := 0
 	r := projections.NewRetry(opened.mongo, opened.redis, opened.readAt)
-	err = r.Run(ctx, name, keys, func(done projections.Retried) {
-		fmt.Fprintln(stdout, outcome(done))
+	err = r.Run(ctx, c.Name, keys, func(done projections.Retried) {
+		fmt.Fprintln(t.stdout, outcome(done))
 		if done.Parked != nil {
 			parked++
 		}

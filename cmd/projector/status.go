@@ -32,7 +32,7 @@ func status(ctx context.Context, environ []string, stdout io.Writer) (err error)
 	if err != nil {
 		return err
 	}
-	progress := projections.NewProgress(opened.mongo, opened.redis)
+	progress := projections.NewProgress(projections.NewGenerations(opened.mongo, opened.redis))
 	listen(ctx, progress)
 	return table(stdout, head, progress.Status(ctx, opened.lag))
 }
@@ -48,9 +48,9 @@ func listen(ctx context.Context, p *projections.Progress) {
 
 func table(w io.Writer, head events.Mark, all []projections.ProjectionStatus) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tVERSION\tGENERATION\tPOSITION\tHEAD\tBEHIND\tSINCE\tPARKED\tLAST ERROR")
+	fmt.Fprintln(t, "NAME\tVERSION\tGENERATION\tSTATE\tPOSITION\tHEAD\tBEHIND\tSINCE\tPARKED\tLAST ERROR")
 	for _, p := range all {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%d\t%s\n", p.Name, p.Version, p.Generation, p.At.Position, head.Position,
+		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%d\t%d\t%d\t%s\t%d\t%s\n", p.Name, p.Version, p.Generation, p.State, p.At.Position, head.Position,
 			p.Lag.Events, p.Lag.For.Round(time.Millisecond), p.ParkedCount, cmp.Or(oneLine(p.LastError), "-"))
 	}
 	if err := t.Flush(); err != nil {

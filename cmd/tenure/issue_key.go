@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"tenure/cmd/internal/boot"
@@ -41,12 +42,23 @@ func (c issueKey) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	defer store.Close()
+	models, err := (boot.Opener{Name: "tenure"}).Mongo(ctx, s.Mongo)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = models.Close(context.WithoutCancel(ctx)) }() // it was only read
 	return t.sit(ctx, s.Admin, "tenure admin issue-key", func(d *desk) error {
 		key, err := c.issue(ctx, d, email)
 		if err != nil {
 			return err
 		}
-		model := &projections.Authentication{Redis: store}
+		generations := projections.NewGenerations(models, store)
+		keeping, end := context.WithCancel(ctx)
+		var running sync.WaitGroup
+		running.Go(func() { generations.Run(keeping) })
+		defer running.Wait()
+		defer end()
+		model := &projections.Authentication{Redis: store, Live: generations.Live}
 		err = awaitKey(ctx, &identity.Identity{
 			Secrets: d.secrets, Now: time.Now, Lookup: identity.Lookup{ByKey: model.ByKey, ByUser: model.ByUser},
 		}, key.Plain)

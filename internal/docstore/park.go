@@ -76,7 +76,7 @@ func parkedIndex() mongo.IndexModel {
 // what a writer left there who died or lost a race is outside, or is there
 // rightly, since whoever moves a document past an event has put it here before.
 func (c Collection[T]) waiting() *mongo.Collection {
-	return c.db.Collection(c.model.String() + "-waiting")
+	return waitingOf(c.db, c.model)
 }
 
 // Queue puts events beside their documents; those that are there already stay.
@@ -198,4 +198,10 @@ func (c Collection[T]) parked(ctx context.Context, filter bson.D, limit int) ([]
 		return nil, failed(ctx, "list what is parked in "+c.model.String(), err)
 	}
 	return all, nil
+}
+
+// waitingOf is where the events wait that parked documents of a model have not
+// taken.
+func waitingOf(db *mongo.Database, m Model) *mongo.Collection {
+	return db.Collection(m.String() + "-waiting")
 }

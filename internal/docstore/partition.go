@@ -15,10 +15,14 @@ const PartitionCount = 64
 type Partition int
 
 // PartitionOf is where a document lies. It is permanent.
-func PartitionOf(k Key) Partition {
+func PartitionOf(k Key) Partition { return Partition(PartOf(k, PartitionCount)) }
+
+// PartOf divides documents among so many parts. Where that is a multiple of
+// PartitionCount, all of a part lies in one partition: in its remainder.
+func PartOf(k Key, parts int) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(k)) // never fails
-	return Partition(h.Sum32() % PartitionCount)
+	return int(h.Sum32() % uint32(parts))
 }
 
 // Partitions is one build of a read model in Redis. Each partition is one hash
@@ -45,14 +49,16 @@ const (
 
 // name is the partition's key in Redis. What stands in braces decides the node
 // of a cluster.
-func (p Partitions[T]) name(i Partition) string {
-	return fmt.Sprintf("%s{%s:%02d}", p.r.Prefix, p.model, i)
+func (p Partitions[T]) name(i Partition) string { return partitionName(p.r, p.model, i) }
+
+func partitionName(r *Redis, model Model, i Partition) string {
+	return fmt.Sprintf("%s{%s:%02d}", r.Prefix, model, i)
 }
 
 // index is where the keys of the partition's parked documents are, in the
 // order of their marks. It is there to find them by; whether a document is
 // parked, its own field tells.
-func (p Partitions[T]) index(i Partition) string { return p.name(i) + ":parked" }
+func (p Partitions[T]) index(i Partition) string { return parkedName(p.r, p.model, i) }
 
 // names are what the scripts are called with.
 func (p Partitions[T]) names(i Partition) []string { return []string{p.name(i), p.index(i)} }
@@ -88,3 +94,6 @@ func state(checkpoint, ready any) (State, error) {
 	m, err := stored.mark()
 	return State{m, ready != nil}, err
 }
+
+// parkedName is the list of what is parked in a partition.
+func parkedName(r *Redis, m Model, i Partition) string { return partitionName(r, m, i) + ":parked" }

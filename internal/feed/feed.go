@@ -52,7 +52,7 @@ func (f *Feed) Run(ctx context.Context, consumers ...Consumer) error {
 	defer cut()
 
 	var listening, consuming sync.WaitGroup
-	listening.Go(func() { f.listen(running, runners) })
+	listening.Go(func() { f.listen(running, func() []*runner { return runners }) })
 	ended := make([]error, len(runners))
 	for i, r := range runners {
 		consuming.Go(func() { ended[i] = r.run(running, work) })
@@ -70,6 +70,10 @@ func (f *Feed) enlist(consumers []Consumer) ([]*runner, error) {
 		return nil, fmt.Errorf("feed: %d consumers need a pool of at least %d connections, this one has %d: "+
 			"one would wait for another", len(consumers), needed, most)
 	}
+	return f.enlistAll(consumers)
+}
+
+func (f *Feed) enlistAll(consumers []Consumer) ([]*runner, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	fresh := make(map[string]*runner)

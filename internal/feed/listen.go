@@ -18,7 +18,7 @@ const quiet = 30 * time.Second
 // listen wakes the consumers at each announcement, until ctx ends. One
 // connection serves all of the process. While it is away consumers look by
 // themselves, so its loss costs time and nothing else.
-func (f *Feed) listen(ctx context.Context, runners []*runner) {
+func (f *Feed) listen(ctx context.Context, runners func() []*runner) {
 	failures := 0
 	for {
 		heard, err := f.hear(ctx, runners)
@@ -38,7 +38,7 @@ func (f *Feed) listen(ctx context.Context, runners []*runner) {
 
 // hear opens a connection and passes on announcements until it breaks. It tells
 // whether it ever listened.
-func (f *Feed) hear(ctx context.Context, runners []*runner) (heard bool, err error) {
+func (f *Feed) hear(ctx context.Context, runners func() []*runner) (heard bool, err error) {
 	conn, err := pgx.ConnectConfig(ctx, f.direct())
 	if err != nil {
 		return false, fmt.Errorf("feed: connect to listen: %w", err)
@@ -48,7 +48,7 @@ func (f *Feed) hear(ctx context.Context, runners []*runner) (heard bool, err err
 		return false, fmt.Errorf("feed: listen: %w", err)
 	}
 	for {
-		for _, r := range runners {
+		for _, r := range runners() {
 			r.announce() // at first too: nothing tells what was announced before
 		}
 		if err := next(ctx, conn); err != nil {

@@ -294,7 +294,7 @@ func TestAReadModelThatStandsStill(t *testing.T) {
 	}
 	k.Server = k.serve(&Server{
 		Identity: k.identity.Principal, Commands: k.commands, Log: k.log, Audit: k.audit, Visible: k.wait, Projections: k.progress.Status,
-		Users: &projections.UserQueries{Mongo: k.mongo}, Memberships: &projections.MembershipQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
+		Users: &projections.UserQueries{Mongo: k.mongo, Live: k.live}, Memberships: &projections.MembershipQueries{Mongo: k.mongo, Live: k.live}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo, Live: k.live}, Keys: &projections.APIKeyQueries{Mongo: k.mongo, Live: k.live},
 	}, func(s *Server) {
 		s.TokenWait = 50 * time.Millisecond
 		s.Shown = func(models ...string) events.Mark {
@@ -329,7 +329,7 @@ func TestAuthorityThatIsBehind(t *testing.T) {
 	}
 	var order []string
 	k.Server = k.serve(&Server{
-		Commands: k.commands, Log: k.log, Audit: k.audit, Visible: k.wait, Projections: k.progress.Status, Users: &projections.UserQueries{Mongo: k.mongo}, Memberships: &projections.MembershipQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
+		Commands: k.commands, Log: k.log, Audit: k.audit, Visible: k.wait, Projections: k.progress.Status, Users: &projections.UserQueries{Mongo: k.mongo, Live: k.live}, Memberships: &projections.MembershipQueries{Mongo: k.mongo, Live: k.live}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo, Live: k.live}, Keys: &projections.APIKeyQueries{Mongo: k.mongo, Live: k.live},
 	}, func(s *Server) {
 		s.Identity = func(ctx context.Context, r *http.Request, named events.TenantID) (authz.Principal, error) {
 			order = append(order, "identify")

@@ -44,6 +44,9 @@ func (s *Server) routeOperations(a *api) {
 func (s *Server) listProjections(ctx context.Context, _ caller, _ *nothing) (*projectionsAnswer, error) {
 	body := projectionsBody{Items: []projectionBody{}}
 	for _, p := range s.Projections(ctx, s.lagOf) {
+		if p.State != projections.IsLive {
+			continue // nobody is answered from it; projector status tells of it
+		}
 		body.Items = append(body.Items, projectionBody{
 			Name: p.Name, Version: p.Version, Generation: p.Generation, Position: p.At.Position,
 			LagEvents: p.Lag.Events, LagSeconds: p.Lag.For.Seconds(), Parked: showParked(p.Parked), ParkedCount: p.ParkedCount,

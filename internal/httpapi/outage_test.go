@@ -46,7 +46,7 @@ func TestReadModelsAway(t *testing.T) {
 	mongo := goneMongo(t)
 	k.Server = k.serve(&Server{
 		Identity: k.identity.Principal, Commands: k.commands, Log: k.log, Audit: k.audit, Visible: k.wait, Projections: k.progress.Status,
-		Users: &projections.UserQueries{Mongo: mongo}, Memberships: &projections.MembershipQueries{Mongo: mongo}, Suppliers: &projections.SupplierQueries{Mongo: mongo}, Keys: &projections.APIKeyQueries{Mongo: mongo},
+		Users: &projections.UserQueries{Mongo: mongo, Live: k.live}, Memberships: &projections.MembershipQueries{Mongo: mongo, Live: k.live}, Suppliers: &projections.SupplierQueries{Mongo: mongo, Live: k.live}, Keys: &projections.APIKeyQueries{Mongo: mongo, Live: k.live},
 	}, nil)
 	for _, path := range []string{
 		"/me", "/users/me", "/users", "/users/" + string(k.rootID), "/users/" + k.newID(), "/suppliers", "/suppliers/me", "/suppliers/" + shop,
@@ -82,7 +82,7 @@ func TestLogAway(t *testing.T) {
 	t.Cleanup(func() { _ = gone.Appender.Close(context.Background()) })
 	k.Server = k.serve(&Server{
 		Identity: k.identity.Principal, Commands: &gone, Log: goneLog(t), Audit: &eventlog.Auditor{Pool: goneLog(t)}, Visible: k.wait, Projections: k.progress.Status,
-		Users: &projections.UserQueries{Mongo: k.mongo}, Memberships: &projections.MembershipQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
+		Users: &projections.UserQueries{Mongo: k.mongo, Live: k.live}, Memberships: &projections.MembershipQueries{Mongo: k.mongo, Live: k.live}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo, Live: k.live}, Keys: &projections.APIKeyQueries{Mongo: k.mongo, Live: k.live},
 	}, nil)
 	k.as(k.root, "GET", "/me", "", 200)
 	k.as(k.root, "GET", "/users", "", 200)
@@ -109,11 +109,11 @@ func TestIdentityAway(t *testing.T) {
 	k := startStack(t, nil)
 	_, redis := openStores(t) // empty: no partition of it is complete
 	away := *k.identity
-	authentication := &projections.Authentication{Redis: redis}
+	authentication := &projections.Authentication{Redis: redis, Live: k.live}
 	away.Lookup.ByKey, away.Lookup.ByUser = authentication.ByKey, authentication.ByUser
 	k.Server = k.serve(&Server{
 		Identity: away.Principal, Commands: k.commands, Log: k.log, Audit: k.audit, Visible: k.wait, Projections: k.progress.Status,
-		Users: &projections.UserQueries{Mongo: k.mongo}, Memberships: &projections.MembershipQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
+		Users: &projections.UserQueries{Mongo: k.mongo, Live: k.live}, Memberships: &projections.MembershipQueries{Mongo: k.mongo, Live: k.live}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo, Live: k.live}, Keys: &projections.APIKeyQueries{Mongo: k.mongo, Live: k.live},
 	}, nil)
 	if got := k.as(k.root, "GET", "/me", "", 503); got.header.Get("Retry-After") == "" {
 		t.Error("it does not say when to come back")

@@ -39,7 +39,7 @@ func (k *stack) keeping() (*httptest.Server, *projections.AuthorityCache) {
 		Visible: func(ctx context.Context, log events.LogID, p events.Position, shown []events.Recorded) bool {
 			return k.wait(ctx, log, p, shown) && revocations.Wait(ctx, log, p, projections.TypesOf(shown))
 		},
-		Users: &projections.UserQueries{Mongo: k.mongo}, Memberships: &projections.MembershipQueries{Mongo: k.mongo}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo}, Keys: &projections.APIKeyQueries{Mongo: k.mongo},
+		Users: &projections.UserQueries{Mongo: k.mongo, Live: k.live}, Memberships: &projections.MembershipQueries{Mongo: k.mongo, Live: k.live}, Suppliers: &projections.SupplierQueries{Mongo: k.mongo, Live: k.live}, Keys: &projections.APIKeyQueries{Mongo: k.mongo, Live: k.live},
 	}, nil), revocations.Cache()
 }
 

@@ -39,6 +39,7 @@ type stack struct {
 	progress *projections.Progress
 	mongo    *docstore.Mongo
 	redis    *docstore.Redis
+	live     projections.Live
 	// root is a super_admin's key, and rootID his user.
 	root   string
 	rootID events.UserID
@@ -65,7 +66,9 @@ func startStack(t *testing.T, change func(*Server)) *stack {
 	}
 	mongo, redis := openStores(t)
 	k.mongo, k.redis, k.identity = mongo, redis, &identity.Identity{Secrets: k.secrets, Now: time.Now}
-	authentication := &projections.Authentication{Redis: redis}
+	generations := projections.NewGenerations(mongo, redis)
+	k.live = generations.Live
+	authentication := &projections.Authentication{Redis: redis, Live: k.live}
 	k.identity.Lookup.ByKey, k.identity.Lookup.ByUser = authentication.ByKey, authentication.ByUser
 
 	appender := eventlog.NewAppender(writer, discard(), eventlog.Config{})
@@ -78,13 +81,13 @@ func startStack(t *testing.T, change func(*Server)) *stack {
 		Appender: appender, Reader: writer, Digest: k.secrets.Digests, Reload: k.identity.Reload,
 		Now: time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
 	}
-	progress := projections.NewProgress(mongo, redis)
+	progress := projections.NewProgress(generations)
 	k.wait, k.progress = progress.Wait, progress
 	k.project(mongo, redis, progress, &feed.Feed{Pool: reader, Logger: discard()})
 	k.makeRoot()
 	k.Server = k.serve(&Server{
 		Identity: k.identity.Principal, Commands: k.commands, Log: reader, Audit: k.audit, Visible: progress.Wait, Projections: progress.Status,
-		Users: &projections.UserQueries{Mongo: mongo}, Memberships: &projections.MembershipQueries{Mongo: mongo}, Suppliers: &projections.SupplierQueries{Mongo: mongo}, Keys: &projections.APIKeyQueries{Mongo: mongo},
+		Users: &projections.UserQueries{Mongo: mongo, Live: k.live}, Memberships: &projections.MembershipQueries{Mongo: mongo, Live: k.live}, Suppliers: &projections.SupplierQueries{Mongo: mongo, Live: k.live}, Keys: &projections.APIKeyQueries{Mongo: mongo, Live: k.live},
 	}, change)
 	testkit.Eventually(t, "the read models of an empty Redis are complete", func() bool {
 		return request{path: "/api/v1/me", as: k.root}.send(t, k.Server).status == http.StatusOK

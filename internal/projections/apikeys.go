@@ -84,6 +84,7 @@ func FoldAPIKey(past []events.Recorded) APIKey {
 // APIKeyQueries answers questions about API keys.
 type APIKeyQueries struct {
 	Mongo *docstore.Mongo
+	Live  Live
 }
 
 // APIKeyFilter narrows a list of API keys.
@@ -101,12 +102,12 @@ var apiKeySorts = map[string]docstore.Field{
 // Get returns the key if s may see it. It fails with docstore.ErrNotFound and
 // docstore.ErrUnavailable.
 func (q *APIKeyQueries) Get(ctx context.Context, s authz.Scope, id events.KeyID) (APIKey, error) {
-	return get(ctx, q.Mongo, APIKeys, s, docstore.Key(id))
+	return get(ctx, q.Mongo, q.Live, APIKeys, s, docstore.Key(id))
 }
 
 // List returns the page of keys that s may see and that match f. It fails with
 // an Invalid fault for a page that there cannot be, and with
 // docstore.ErrUnavailable.
 func (q *APIKeyQueries) List(ctx context.Context, s authz.Scope, f APIKeyFilter, p Page) (Listing[APIKey], error) {
-	return list(ctx, q.Mongo, APIKeys, s, common(f.IDs, f.Search), p, apiKeySorts, "-created_at")
+	return list(ctx, q.Mongo, q.Live, APIKeys, s, common(f.IDs, f.Search), p, apiKeySorts, "-created_at")
 }

@@ -3,6 +3,7 @@ package projections
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -235,6 +236,7 @@ func (u *UserAuth) entry(t events.TenantID) (int, bool) {
 // Authentication finds out who is calling.
 type Authentication struct {
 	Redis *docstore.Redis
+	Live  Live
 	// Cache may be nil: then every request reads Redis.
 	Cache *AuthorityCache
 }
@@ -332,20 +334,49 @@ func (a *Authentication) secret(ctx context.Context, hashes []events.KeyHash) (e
 }
 
 func (a *Authentication) read(ctx context.Context, keys ...docstore.Key) (map[docstore.Key]Authority, error) {
-	m := Authorities.Model()
-	return a.Cache.read(m, keys, func(missing ...docstore.Key) (map[docstore.Key]Authority, error) {
-		return docstore.PartitionsIn[Authority](a.Redis, m).Read(ctx, who(), missing...)
+	p, err := Authorities.resolve(a.Live)
+	if err != nil {
+		return nil, err
+	}
+	return a.Cache.read(p.Model(), keys, func(missing ...docstore.Key) (map[docstore.Key]Authority, error) {
+		return docstore.PartitionsIn[Authority](a.Redis, p.Model()).Read(ctx, who(), missing...)
 	})
 }
 
 // readOne is read for documents of which one at most is there: the hashes of
 // one secret.
 func (a *Authentication) readOne(ctx context.Context, keys ...docstore.Key) (map[docstore.Key]Authority, error) {
-	if docs := a.Cache.first(Authorities.Model(), keys); docs != nil {
+	p, err := Authorities.resolve(a.Live)
+	if err != nil {
+		return nil, err
+	}
+	if docs := a.Cache.first(p.Model(), keys); docs != nil {
 		return docs, nil
 	}
 	return a.read(ctx, keys...)
 }
+
+// Ready tells whether everybody can be told who he is: a generation is live, and
+// all of it is folded. It fails with docstore.ErrUnavailable.
+func (a *Authentication) Ready(ctx context.Context) error {
+	p, err := Authorities.resolve(a.Live)
+	if err != nil {
+		return err
+	}
+	states, err := docstore.PartitionsIn[Authority](a.Redis, p.Model()).States(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range states {
+		if !s.Ready {
+			return errIncomplete
+		}
+	}
+	return nil
+}
+
+// errIncomplete says that it cannot be told yet who is calling.
+var errIncomplete = fmt.Errorf("%w: the authentication read model is not folded to its end yet", docstore.ErrUnavailable)
 
 // stand moves the user's status.
 func (u *UserAuth) stand(moved func(authz.Standing) authz.Standing) {

@@ -39,7 +39,7 @@ func nothingHappens(int) {}
 
 func TestCursorsGiveTheWholeList(t *testing.T) {
 	t.Parallel()
-	q := UserQueries{folded(t, crowd())}
+	q := UserQueries{folded(t, crowd()), first}
 	for _, sort := range UserSorts() {
 		for _, direction := range []string{"", "-"} {
 			for name, tt := range map[string]struct {
@@ -72,7 +72,7 @@ func TestCursorsGiveTheWholeList(t *testing.T) {
 
 func TestTheTotalIsThatOfTheList(t *testing.T) {
 	t.Parallel()
-	q := UserQueries{folded(t, crowd())}
+	q := UserQueries{folded(t, crowd()), first}
 	p := Page{Size: 15}
 	for _, left := range []int{15, 15, 10} {
 		got, err := q.List(t.Context(), root.UserScope(), UserFilter{}, p)
@@ -90,7 +90,7 @@ func TestCursorsAreStable(t *testing.T) {
 	for _, sort := range []string{"created_at", "-created_at", "email", "-role"} {
 		h := crowd()
 		m := folded(t, h)
-		q := UserQueries{m}
+		q := UserQueries{m, first}
 		gone := map[events.UserID]bool{}
 		got := walk(t, q, root.UserScope(), UserFilter{}, Page{Size: 7, Sort: sort}, func(page int) {
 			if page > 6 {
@@ -130,7 +130,7 @@ func TestCursorsAreStable(t *testing.T) {
 
 func TestCursorsThatThereCannotBe(t *testing.T) {
 	t.Parallel()
-	q := UserQueries{folded(t, crowd())}
+	q := UserQueries{folded(t, crowd()), first}
 	first, err := q.List(t.Context(), root.UserScope(), UserFilter{}, Page{Size: 3, List: "users"})
 	if err != nil {
 		t.Fatal(err)

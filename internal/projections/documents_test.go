@@ -234,7 +234,7 @@ func TestATombstoneKeepsAnOlderWriterOut(t *testing.T) {
 		t.Errorf("the older writer was told %v, %v, want that it lost", raced, err)
 	}
 	sameAsOne(t.Context(), t, m, Users, h)
-	q := UserQueries{Mongo: m}
+	q := UserQueries{Mongo: m, Live: first}
 	if _, err := q.Get(t.Context(), authz.SystemScope("test"), "ada"); !errors.Is(err, docstore.ErrNotFound) {
 		t.Errorf("the deleted user: %v, want ErrNotFound", err)
 	}
@@ -302,16 +302,19 @@ func TestAFoldInMemoryEqualsTheReadModel(t *testing.T) {
 	t.Parallel()
 	m := mongo(t)
 	p := NewProjector(m, nil, nil)
+	if err := p.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	h := aFewOfEach()
 	for _, c := range p.Consumers()[:3] {
 		follow(t, h, c)
 	}
 	all := authz.SystemScope("test")
-	user, err := (&UserQueries{Mongo: m}).Get(t.Context(), all, "ada")
+	user, err := (&UserQueries{Mongo: m, Live: first}).Get(t.Context(), all, "ada")
 	check(t, err, user, FoldUser(h.stream(events.UserStream(events.Platform, "ada"))))
-	supplier, err := (&SupplierQueries{Mongo: m}).Get(t.Context(), all, "acme")
+	supplier, err := (&SupplierQueries{Mongo: m, Live: first}).Get(t.Context(), all, "acme")
 	check(t, err, supplier, FoldSupplier(h.stream(events.SupplierStream("acme"))))
-	key, err := (&APIKeyQueries{Mongo: m}).Get(t.Context(), all, "k1")
+	key, err := (&APIKeyQueries{Mongo: m, Live: first}).Get(t.Context(), all, "k1")
 	check(t, err, key, FoldAPIKey(h.stream(events.APIKeyStream(events.Platform, "k1"))))
 }
 

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +35,9 @@ type goldenOutput struct {
 	Body  any               `json:"body"` // null: deleted
 	Tags  *authz.Tags       `json:"tags,omitempty"`
 	Texts map[string]string `json:"texts,omitempty"`
+	// Stored is the hash of all that the store is given of the document: what
+	// it is found by too, and how it is written.
+	Stored string `json:"stored"`
 }
 
 func TestAVersionKeepsItsMeaning(t *testing.T) {
@@ -49,7 +53,7 @@ func goldenOf[T any](t *testing.T, p Projection[T]) {
 	t.Helper()
 	t.Run(p.Name, func(t *testing.T) {
 		t.Parallel()
-		got, err := json.MarshalIndent(describe(p), "", "  ")
+		got, err := json.MarshalIndent(describe(t, p), "", "  ")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +74,8 @@ func goldenOf[T any](t *testing.T, p Projection[T]) {
 	})
 }
 
-func describe[T any](p Projection[T]) golden {
+func describe[T any](t *testing.T, p Projection[T]) golden {
+	t.Helper()
 	g := golden{Types: p.Types(), Shape: shape("", reflect.TypeFor[T]())}
 	docs := make(map[docstore.Key]T)
 	for _, e := range aFewOfEach().recorded {
@@ -86,10 +91,27 @@ func describe[T any](p Projection[T]) golden {
 					out.Tags, out.Texts = &tags, p.Texts(&doc)
 				}
 			}
+			out.Stored = storedSum(t, p, docstore.Document[T]{Key: k, Position: e.Position, Body: &doc})
 			g.Output = append(g.Output, out)
 		}
 	}
 	return g
+}
+
+// storedSum is what the store of p makes of a document.
+func storedSum[T any](t *testing.T, p Projection[T], doc docstore.Document[T]) string {
+	t.Helper()
+	sum, err := docstore.SumOfPart(doc.Key, doc.Body)
+	if p.Tags != nil { // what Redis holds has none
+		done, unfinished := finished(p, &doc)
+		if sum, err = docstore.SumOf(done); unfinished != nil {
+			err = unfinished
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(sum.Hash[:])
 }
 
 // shape lists the members of a document as its store names them.
@@ -97,6 +119,10 @@ func shape(path string, t reflect.Type) []string {
 	switch {
 	case t.Kind() == reflect.Pointer:
 		return shape(path+"?", t.Elem())
+	case t.Kind() == reflect.Slice || t.Kind() == reflect.Array:
+		return shape(path+"[]", t.Elem())
+	case t.Kind() == reflect.Map:
+		return append(shape(path+"{key}", t.Key()), shape(path+"{}", t.Elem())...)
 	case t.Kind() != reflect.Struct || t.PkgPath() == "time":
 		return []string{path + " " + t.String()}
 	}
@@ -202,7 +228,7 @@ func TestAuthenticationFollowsItsStreamsWhole(t *testing.T) {
 // requests are answered from and nowhere else.
 func TestNoHashIsInTheAnsweredDocuments(t *testing.T) {
 	t.Parallel()
-	text, err := json.Marshal(describe(APIKeys).Output)
+	text, err := json.Marshal(describe(t, APIKeys).Output)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,4 +237,59 @@ func TestNoHashIsInTheAnsweredDocuments(t *testing.T) {
 			t.Errorf("the hash %s is in a document", hash)
 		}
 	}
+}
+
+// A read model that no test above looks at could change its meaning unseen.
+func TestEveryReadModelHasItsMeaningWrittenDown(t *testing.T) {
+	t.Parallel()
+	for _, r := range readModels() {
+		if _, err := os.Stat(filepath.Join("testdata", fmt.Sprintf("%s.v%d.json", r.name, r.version))); err != nil {
+			t.Errorf("%s: add it to TestAVersionKeepsItsMeaning: %v", r.name, err)
+		}
+	}
+}
+
+// Whatever a version stands for, a change of it shows.
+func TestAChangeOfMeaningShows(t *testing.T) {
+	t.Parallel()
+	before := meaning(t, Users)
+	for name, change := range map[string]func(*Projection[User]){
+		"another event": func(p *Projection[User]) { p.Handles = p.Handles[1:] },
+		"another output": func(p *Projection[User]) {
+			p.Apply = func(u *User, k docstore.Key, e events.Recorded) { applyToUser(u, k, e); u.Name += "!" }
+		},
+		"seen by others": func(p *Projection[User]) { p.Tags = func(u *User) authz.Tags { return authz.Tags{Owner: u.ID} } },
+		"found by something else": func(p *Projection[User]) {
+			p.Texts = func(u *User) map[string]string { return map[string]string{"email": u.Name} }
+		},
+		"documents by another key": func(p *Projection[User]) {
+			p.Keys = func(e events.Recorded) []docstore.Key { return []docstore.Key{docstore.Key(e.Type)} }
+		},
+	} {
+		p := Users
+		change(&p)
+		if meaning(t, p) == before {
+			t.Errorf("%s: nothing shows", name)
+		}
+	}
+	type inner struct {
+		A string `bson:"a"`
+	}
+	type outer struct {
+		List []inner          `bson:"list"`
+		Map  map[string]inner `bson:"map"`
+	}
+	want := []string{"/list[]/a string", "/map{key} string", "/map{}/a string"}
+	if got := shape("", reflect.TypeFor[outer]()); !slices.Equal(got, want) {
+		t.Errorf("the shape of what is nested: %v, want %v", got, want)
+	}
+}
+
+func meaning[T any](t *testing.T, p Projection[T]) string {
+	t.Helper()
+	text, err := json.Marshal(describe(t, p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

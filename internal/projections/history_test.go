@@ -122,6 +122,11 @@ func documentsOf[T any](p Projection[T], h *history) map[docstore.Key]T {
 	return docs
 }
 
+// first is Live where nothing was ever rebuilt.
+func first(projection string, version int) (docstore.Model, error) {
+	return docstore.Model{Projection: projection, Version: version, Generation: 1}, nil
+}
+
 // named gives p a read model of its own.
 func named[T any](p Projection[T], n int) Projection[T] {
 	p.Name = fmt.Sprintf("%s-%d", p.Name, n)

@@ -56,13 +56,18 @@ func SupplierSorts() []string { return slices.Sorted(maps.Keys(supplierSorts)) }
 func APIKeySorts() []string { return slices.Sorted(maps.Keys(apiKeySorts)) }
 
 // get reads one document of p.
-func get[T any](ctx context.Context, m *docstore.Mongo, p Projection[T], s authz.Scope, key docstore.Key) (T, error) {
+func get[T any](ctx context.Context, m *docstore.Mongo, live Live, p Projection[T], s authz.Scope, key docstore.Key) (T, error) {
+	p, err := p.resolve(live)
+	if err != nil {
+		var none T
+		return none, err
+	}
 	found, err := docstore.In[T](m, p.Model()).Get(ctx, s, key)
 	return p.shown(found), err
 }
 
 // list reads a page of p. Sorts is the allow list, and own the list's order.
-func list[T any](ctx context.Context, m *docstore.Mongo, p Projection[T], s authz.Scope, where []docstore.Condition,
+func list[T any](ctx context.Context, m *docstore.Mongo, live Live, p Projection[T], s authz.Scope, where []docstore.Condition,
 	page Page, sorts map[string]docstore.Field, own string,
 ) (Listing[T], error) {
 	q, number, err := page.query(p.Name, sorts, own)
@@ -70,6 +75,9 @@ func list[T any](ctx context.Context, m *docstore.Mongo, p Projection[T], s auth
 		return Listing[T]{}, err
 	}
 	q.Where = where
+	if p, err = p.resolve(live); err != nil {
+		return Listing[T]{}, err
+	}
 	found, err := docstore.In[T](m, p.Model()).List(ctx, s, q)
 	if err != nil {
 		return Listing[T]{}, err

@@ -110,12 +110,17 @@ const maxScopes = 1001
 // MembershipQueries answers questions about memberships.
 type MembershipQueries struct {
 	Mongo *docstore.Mongo
+	Live  Live
 }
 
 // Of returns those memberships of a user that s may see, by scope, with those
 // that ended. It fails with docstore.ErrUnavailable.
 func (q *MembershipQueries) Of(ctx context.Context, s authz.Scope, user events.UserID) ([]Membership, error) {
-	all, err := docstore.In[Membership](q.Mongo, Memberships.Model()).List(ctx, s, docstore.Query{
+	p, err := Memberships.resolve(q.Live)
+	if err != nil {
+		return nil, err
+	}
+	all, err := docstore.In[Membership](q.Mongo, p.Model()).List(ctx, s, docstore.Query{
 		Where: []docstore.Condition{docstore.Is(ofUser, user)},
 		Order: docstore.Order{By: ofUser},
 		Limit: maxScopes, // more than there can be, so that the store need not count

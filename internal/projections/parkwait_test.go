@@ -29,13 +29,28 @@ func brokenUsers(ids ...events.UserID) Projection[User] {
 // broken is a projector whose fold of users panics.
 func (w *town) broken(t *testing.T, ids ...events.UserID) (p *Projector, stop func()) {
 	t.Helper()
-	p = NewProjector(w.mongo, w.redis, w.headOf)
-	p.builds[0] = mongoBuild(brokenUsers(ids...), w.mongo)
+	models := readModels()
+	models[0] = inDocuments(brokenUsers(ids...))
+	p = newProjector(stores{w.mongo, w.redis, w.headOf}, models)
 	if err := p.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.feed(t, p.Consumers()...)
 	return p, running(t, p.Run)
+}
+
+// isLive registers the first generation of a read model.
+func (w *town) isLive(t *testing.T, name string, version int) {
+	t.Helper()
+	was, err := w.mongo.Registration(t.Context(), name, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := was.Clone()
+	is.Live, is.Next = 1, 2
+	if done, err := w.mongo.Register(t.Context(), was, is); err != nil || !done {
+		t.Fatal(done, err)
+	}
 }
 
 // last is the newest event, as a command that recorded it waits for it.
@@ -90,7 +105,7 @@ func TestWhatWaitsBesideAParkedDocumentIsNotVisible(t *testing.T) {
 	}
 	// Another API process that begins now, whether it hears anything or not.
 	for _, r := range []*docstore.Redis{openRedis(t, w.url, w.prefix, nil), openRedis(t, w.url, w.prefix+"nobody-speaks-here:", nil)} {
-		late := NewProgress(w.mongo, w.redis)
+		late := NewProgress(NewGenerations(w.mongo, w.redis))
 		late.redis = r
 		running(t, late.Run)
 		if late.Wait(soon(t), w.log, w.head(), renamed) {
@@ -110,7 +125,7 @@ func TestWhatWaitsBesideAParkedDocumentIsNotVisible(t *testing.T) {
 		!strings.HasPrefix(status.Parked[0].Error, "user.renamed: the fold panics with a string (") {
 		t.Errorf("the status is %+v", status)
 	}
-	if u, err := (&UserQueries{w.mongo}).Get(t.Context(), authz.SystemScope("test"), "ada"); err != nil || u.Name != "Ada" || u.Parked != status.Parked[0].Position {
+	if u, err := (&UserQueries{w.mongo, first}).Get(t.Context(), authz.SystemScope("test"), "ada"); err != nil || u.Name != "Ada" || u.Parked != status.Parked[0].Position {
 		t.Errorf("shown is %+v, %v, want what was before, and the position", u, err)
 	}
 
@@ -119,7 +134,7 @@ func TestWhatWaitsBesideAParkedDocumentIsNotVisible(t *testing.T) {
 		t.Fatal(err)
 	}
 	testkit.Eventually(t, "what was retried is visible", func() bool { return p.Wait(soon(t), w.log, w.head(), w.last()) })
-	u, err := (&UserQueries{w.mongo}).Get(t.Context(), authz.SystemScope("test"), "ada")
+	u, err := (&UserQueries{w.mongo, first}).Get(t.Context(), authz.SystemScope("test"), "ada")
 	check(t, err, u, FoldUser(w.stream(events.UserStream(events.Platform, "ada"))))
 	if err := retry.Run(t.Context(), "user", nil, nil); !errors.Is(err, ErrUnknownProjection) {
 		t.Errorf("a read model that there is not: %v", err)
@@ -153,7 +168,7 @@ func TestManyParkedDocuments(t *testing.T) {
 func TestAParkedAuthorityFailsClosed(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
-	who, h := Authentication{Redis: w.redis}, w.history
+	who, h := Authentication{Redis: w.redis, Live: first}, w.history
 	sample := h.head()
 	bad := func(kinds ...string) Projection[Authority] {
 		p := Authorities
@@ -176,6 +191,7 @@ func TestAParkedAuthorityFailsClosed(t *testing.T) {
 	if _, err := g.beat(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	w.isLive(t, Authorities.Name, Authorities.Version)
 	for _, hash := range []events.KeyHash{"1.cc", "1.dd", "1.ff"} {
 		if u, k, err := who.ByKey(t.Context(), []events.KeyHash{hash}, ""); !errors.Is(err, docstore.ErrUnavailable) {
 			t.Errorf("the secret %s opens %v, %v, %v, want ErrUnavailable", hash, u, k, err)
@@ -187,7 +203,7 @@ func TestAParkedAuthorityFailsClosed(t *testing.T) {
 	if _, err := who.ByUser(t.Context(), "tim", ""); err != nil {
 		t.Errorf("a neighbour: %v", err)
 	}
-	status := NewProgress(w.mongo, w.redis).Status(t.Context(), noLag)[3]
+	status := NewProgress(NewGenerations(w.mongo, w.redis)).Status(t.Context(), noLag)[3]
 	if status.ParkedCount != 3 || strings.Contains(fmt.Sprint(status), "1.dd") || strings.Contains(fmt.Sprint(status), "1.ff") {
 		t.Errorf("the status is %+v, want three, and no hash", status)
 	}

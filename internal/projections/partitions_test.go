@@ -257,7 +257,7 @@ func TestALostRedisIsFoldedAgainByItself(t *testing.T) {
 			r := openRedis(t, url, prefix, nil)
 			h := aFewOfEach()
 			g := inRedis(Authorities, r, h.headOf)
-			who := Authentication{Redis: r}
+			who := Authentication{Redis: r, Live: first}
 			if err := foldPartitions(t.Context(), g, h, []events.Position{h.head()}, false); err != nil {
 				t.Fatal(err)
 			}
@@ -355,7 +355,7 @@ func TestAnOldCopyOfRedisIsNotTrusted(t *testing.T) {
 	if raced, err := g.store.Move(t.Context(), back); err != nil || raced != nil {
 		t.Fatal(raced, err)
 	}
-	who := Authentication{Redis: r}
+	who := Authentication{Redis: r, Live: first}
 	if _, err := g.resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +373,7 @@ func TestAnEmptyLogIsReady(t *testing.T) {
 	r := redis(t)
 	h := newHistory(1)
 	g := inRedis(Authorities, r, h.headOf)
-	who := Authentication{Redis: r}
+	who := Authentication{Redis: r, Live: first}
 	if _, err := who.ByUser(t.Context(), "ada", ""); !errors.Is(err, docstore.ErrUnavailable) {
 		t.Errorf("before any fold: %v, want ErrUnavailable", err)
 	}
@@ -395,7 +395,7 @@ func TestReadyIsJudgedByTheHeadOfTheLog(t *testing.T) {
 	r := redis(t)
 	h := aFewOfEach()
 	g := inRedis(Authorities, r, h.headOf)
-	who := Authentication{Redis: r}
+	who := Authentication{Redis: r, Live: first}
 	ready := func() bool {
 		t.Helper()
 		if _, err := g.beat(t.Context()); err != nil {
@@ -447,7 +447,7 @@ func TestReadyForgetsAnOldHead(t *testing.T) {
 	foldAndBeat(h.head())
 	lose(t, url, prefix, Authorities.Model(), everyPartition()...)
 	foldAndBeat(old)
-	if u, err := (&Authentication{Redis: r}).ByUser(t.Context(), "ada", ""); !errors.Is(err, docstore.ErrUnavailable) {
+	if u, err := (&Authentication{Redis: r, Live: first}).ByUser(t.Context(), "ada", ""); !errors.Is(err, docstore.ErrUnavailable) {
 		t.Errorf("it is ready before it was disabled again: %v, %v", u, err)
 	}
 }
@@ -531,7 +531,7 @@ func TestAuthentication(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			who := Authentication{Redis: r}
+			who := Authentication{Redis: r, Live: first}
 			user, key, err := who.ByKey(t.Context(), tt.hashes, "zeta")
 			if !errors.Is(err, tt.err) || (err == nil) != (tt.err == nil) {
 				t.Fatalf("got %v, want %v", err, tt.err)
@@ -560,7 +560,7 @@ func TestASecretWithoutKeyOrOwnerOpensNothing(t *testing.T) {
 	h.key("k2", events.APIKeyRotated{Key: "k2", User: "ada", Hash: "1.bb", Previous: "1.cc"})
 	sameAsOneInRedis(t.Context(), t, r, Authorities, h)
 	for hash, what := range map[events.KeyHash]string{"1.aa": "the owner", "1.bb": "the key"} {
-		if _, _, err := (&Authentication{Redis: r}).ByKey(t.Context(), []events.KeyHash{hash}, ""); !errors.Is(err, docstore.ErrNotFound) {
+		if _, _, err := (&Authentication{Redis: r, Live: first}).ByKey(t.Context(), []events.KeyHash{hash}, ""); !errors.Is(err, docstore.ErrNotFound) {
 			t.Errorf("without %s: %v, want ErrNotFound", what, err)
 		}
 	}
@@ -583,7 +583,7 @@ func TestAuthenticationTakesTwoRoundTripsAtMost(t *testing.T) {
 			trips++
 		}
 		return nil
-	})}
+	}), Live: first}
 	if _, _, err := who.ByKey(t.Context(), []events.KeyHash{"3.xx", "2.yy", "1.cc"}, ""); err != nil || trips != 2 {
 		t.Errorf("by key: %d round trips, %v", trips, err)
 	}

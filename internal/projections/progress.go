@@ -22,25 +22,31 @@ type Progress struct {
 	// wait. Zero: 4096.
 	MaxWaiters int
 
-	redis  *docstore.Redis
-	tracks []*track
+	stores      stores
+	redis       *docstore.Redis // where it is announced
+	generations *Generations
+	tracks      []*track
 
-	mu      sync.Mutex // for everything below, and for what is in tracks
-	waiting int
+	mu       sync.Mutex // for everything below, and for what is in tracks
+	waiting  int
+	revision int64 // of generations, as the tracks know them
 }
 
-// NewProgress returns a Progress. It knows nothing until Run runs.
-func NewProgress(m *docstore.Mongo, r *docstore.Redis) *Progress {
-	p := &Progress{redis: r}
-	for _, read := range readings(m, r) {
-		p.tracks = append(p.tracks, &track{reading: read, silent: silence, waiters: make(map[*waiter]bool), vague: true})
+// NewProgress returns a Progress of the generations that g says are live. It
+// knows nothing until Run runs.
+func NewProgress(g *Generations) *Progress {
+	p := &Progress{stores: stores{mongo: g.mongo, redis: g.redis}, redis: g.redis, generations: g}
+	for _, r := range readModels() {
+		p.tracks = append(p.tracks, newTrack(r))
 	}
 	return p
 }
 
-// Run listens, and looks when there is silence, until ctx ends.
+// Run listens, and looks when there is silence, until ctx ends. It keeps its
+// Generations up to date too.
 func (p *Progress) Run(ctx context.Context) {
 	var running sync.WaitGroup
+	running.Go(func() { p.generations.Run(ctx) })
 	running.Go(func() { p.redis.Listen(ctx, progressTopic, p.hear) })
 	for _, t := range p.tracks {
 		running.Go(func() { p.watch(ctx, t) })
@@ -56,10 +62,10 @@ func (p *Progress) Run(ctx context.Context) {
 func (p *Progress) Wait(ctx context.Context, log events.LogID, position events.Position, shown []events.Recorded) bool {
 	changed := make(map[*track][]touch)
 	for _, t := range p.tracks {
-		changed[t] = touches(t.keys, shown)
+		changed[t] = touches(t.of.keys, shown)
 	}
 	concerns := func(t *track) bool {
-		return len(shown) == 0 || slices.ContainsFunc(shown, func(e events.Recorded) bool { return slices.Contains(t.types, e.Type) })
+		return len(shown) == 0 || slices.ContainsFunc(shown, func(e events.Recorded) bool { return slices.Contains(t.of.types, e.Type) })
 	}
 	return p.wait(ctx, goal{log, position}, concerns, changed) && p.shows(ctx, changed)
 }
@@ -85,13 +91,21 @@ func (p *Progress) shows(ctx context.Context, changed map[*track][]touch) bool {
 		for i, c := range all {
 			keys[i] = c.key
 		}
-		parked, err := t.parking.among(ctx, keys)
+		parked, err := p.parkingOf(t).among(ctx, keys)
 		known, more := told(parked)
 		if err != nil || more || known.hide(all) {
 			return false
 		}
 	}
 	return true
+}
+
+// parkingOf is what is asked of the parked documents of the generation that is
+// read.
+func (p *Progress) parkingOf(t *track) parkedStore {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return t.of.parking(p.stores, t.generation)
 }
 
 func (p *Progress) vague(t *track) bool {
@@ -104,11 +118,11 @@ func (p *Progress) vague(t *track) bool {
 // for every one when none is named. It tells false for a name that there is not.
 func (p *Progress) WaitFor(ctx context.Context, log events.LogID, position events.Position, names ...string) bool {
 	for _, name := range names {
-		if !slices.ContainsFunc(p.tracks, func(t *track) bool { return t.model.Projection == name }) {
+		if !slices.ContainsFunc(p.tracks, func(t *track) bool { return t.of.name == name }) {
 			return false
 		}
 	}
-	concerns := func(t *track) bool { return len(names) == 0 || slices.Contains(names, t.model.Projection) }
+	concerns := func(t *track) bool { return len(names) == 0 || slices.Contains(names, t.of.name) }
 	return p.wait(ctx, goal{log, position}, concerns, nil)
 }
 
@@ -130,6 +144,7 @@ func (p *Progress) wait(ctx context.Context, g goal, concerns func(*track) bool,
 func (p *Progress) enter(g goal, concerns func(*track) bool, changed map[*track][]touch) (w *waiter, visible bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.renew()
 	w = &waiter{goal: g, touches: changed, told: make(chan bool, 1)}
 	for _, t := range p.tracks {
 		switch {
@@ -173,12 +188,25 @@ func (p *Progress) hear(message []byte) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.renew()
 	for _, a := range all {
 		for _, t := range p.tracks {
-			if t.model == a.model() {
-				t.hear(a)
+			if t.of.name == a.Projection && t.of.version == a.Version {
+				t.overhear(a)
 			}
 		}
+	}
+}
+
+// renew puts the tracks at the generations that are live now.
+func (p *Progress) renew() {
+	revision := p.generations.revision.Load()
+	if revision == p.revision {
+		return
+	}
+	p.revision = revision
+	for _, t := range p.tracks {
+		t.follow(p.generations.of(t.of).Live)
 	}
 }
 
@@ -189,10 +217,7 @@ func (p *Progress) watch(ctx context.Context, t *track) {
 	defer tick.Stop()
 	for {
 		if p.beat(t) {
-			at, err := lookAt(ctx, t)
-			p.mu.Lock()
-			t.see(at, err)
-			p.mu.Unlock()
+			p.look(ctx, t)
 		}
 		select {
 		case <-ctx.Done():
@@ -205,15 +230,29 @@ func (p *Progress) watch(ctx context.Context, t *track) {
 func (p *Progress) beat(t *track) (silent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.renew()
 	return t.beat()
 }
 
-// lookAt asks the store, which has one beat for its answers.
-func lookAt(ctx context.Context, t *track) (s seen, err error) {
+// look asks the store, which has one beat for its answer. What it says of a
+// generation that is not live any more counts for nothing.
+func (p *Progress) look(ctx context.Context, t *track) {
+	p.mu.Lock()
+	generation := t.generation
+	p.mu.Unlock()
+	if generation == 0 {
+		return // nothing stands still that has not begun
+	}
 	limited, cancel := context.WithTimeout(ctx, beatEvery)
 	defer cancel()
-	if s.mark, err = t.look(limited); err == nil {
-		s.parked, err = t.parking.list(limited, maxTold+1)
+	var s seen
+	var err error
+	if s.mark, err = t.of.look(limited, p.stores, generation); err == nil {
+		s.parked, err = t.of.parking(p.stores, generation).list(limited, maxTold+1)
 	}
-	return s, err
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t.generation == generation {
+		t.see(s, err)
+	}
 }

@@ -45,7 +45,7 @@ func (w *town) projector(t *testing.T) (p *Projector, stop func()) {
 // looks through r.
 func (w *town) progress(t *testing.T, r *docstore.Redis) *Progress {
 	t.Helper()
-	p := NewProgress(w.mongo, r)
+	p := NewProgress(NewGenerations(w.mongo, r))
 	running(t, p.Run)
 	return p
 }
@@ -185,7 +185,7 @@ func TestALostAnnouncementCostsABeat(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
 	projector, _ := w.projector(t)
-	p := NewProgress(w.mongo, w.redis)
+	p := NewProgress(NewGenerations(w.mongo, w.redis))
 	p.redis = openRedis(t, w.url, w.prefix+"nobody-speaks-here:", nil)
 	running(t, p.Run)
 	w.knows(t, p)
@@ -310,7 +310,7 @@ func TestWaitersAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
 	w.projector(t)
-	p := NewProgress(w.mongo, w.redis)
+	p := NewProgress(NewGenerations(w.mongo, w.redis))
 	p.MaxWaiters = 2
 	running(t, p.Run)
 	w.knows(t, p)
@@ -342,7 +342,7 @@ func TestNothingRunsOnAfterTheEnd(t *testing.T) {
 	w := newTown(t) // the stores' own connections stay open
 	before := goleak.IgnoreCurrent()
 	_, stop := w.projector(t)
-	p := NewProgress(w.mongo, w.redis)
+	p := NewProgress(NewGenerations(w.mongo, w.redis))
 	stopProgress := running(t, p.Run)
 	w.knows(t, p)
 	r := NewRevocations(w.redis, RevocationOptions{Process: uuid.New(), Now: time.Now})

@@ -36,15 +36,20 @@ type Projection[T any] struct {
 	// be applied to a document. It is no part of what is stored. Nil: queries
 	// do not tell.
 	Parked func(doc *T) *events.Position
+
+	generation int
 }
 
-// generation is that of the builds that are folded and read, until a rebuild
-// can make another one and a switch can choose.
-const generation = 1
+// At is the projection as one of its generations folds it.
+func (p Projection[T]) At(generation int) Projection[T] {
+	p.generation = generation
+	return p
+}
 
-// Model names the build that is folded and read.
+// Model names the build that p was put At. Without that it is the first, which
+// need not be the one that is read: who reads asks Live.
 func (p Projection[T]) Model() docstore.Model {
-	return docstore.Model{Projection: p.Name, Version: p.Version, Generation: generation}
+	return docstore.Model{Projection: p.Name, Version: p.Version, Generation: max(p.generation, 1)}
 }
 
 // Types are the names that the log may hold its events under, sorted: those of

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // beatEvery is how often a projector writes down and announces how far it is,
-// also when nothing happens.
+// and looks what there is to fold, also when nothing happens.
 const beatEvery = 250 * time.Millisecond
 
 // Consumer is a read model as the feed knows it. Whoever joins the two marks
@@ -24,13 +25,31 @@ type Consumer struct {
 	Fold   func(ctx context.Context, b events.Batch) error
 }
 
-// Projector folds every read model. Prepare comes first, then Consumers are
-// fed while Run runs.
+// Projector folds every read model: of each the live generation, the former one
+// until it is retired, and the one that is being built once its bulk is over.
+// Of a read model without a live generation it builds one, and makes it live
+// when it has caught up. Generations of other versions are left alone.
+//
+// Prepare comes first, then Consumers are fed while Run runs, and whenever
+// Changed tells, those that Consumers gives then.
 type Projector struct {
-	redis  *docstore.Redis
-	builds []*build
-	news   *news
-	drops  *dropping
+	// First, when set, builds the first generation of a read model where the
+	// log is long: in bulk, as a rebuild does. Nil: it is folded batch by batch.
+	First *Rebuilder
+
+	stores
+	models  []readModel
+	news    *news
+	drops   *dropping
+	changed chan struct{} // room for one
+	// only says which generations are folded, and that none is begun; nil: all
+	// that are to be.
+	only func(docstore.Registration) []int
+
+	mu     sync.Mutex
+	builds []*build // in the order of models
+	goals  map[docstore.Model]events.Position
+	bulks  []string // the read models that First has to build
 }
 
 // build is one generation of a projection that is folded here.
@@ -50,89 +69,92 @@ type build struct {
 }
 
 // NewProjector returns a projector. Head is the newest place of the log, by
-// which it knows when a read model in Redis is complete.
+// which it knows when a read model is complete.
 func NewProjector(m *docstore.Mongo, r *docstore.Redis, head func(context.Context) (events.Mark, error)) *Projector {
-	drops := newDropping()
+	return newProjector(stores{m, r, head}, readModels())
+}
+
+func newProjector(s stores, models []readModel) *Projector {
 	return &Projector{
-		redis: r,
-		news:  newNews(),
-		drops: drops,
-		builds: []*build{
-			mongoBuild(Users, m),
-			mongoBuild(Suppliers, m),
-			mongoBuild(APIKeys, m),
-			drops.of(redisBuild(Authorities, r, head), dropsOf(Authorities)),
-			mongoBuild(Memberships, m),
-		},
+		stores: s, models: models, news: newNews(), drops: newDropping(), changed: make(chan struct{}, 1),
+		goals: make(map[docstore.Model]events.Position),
 	}
 }
 
-func mongoBuild[T any](p Projection[T], m *docstore.Mongo) *build {
-	d := inMongo(p, m)
-	made := &build{
-		model: p.Model(), types: p.Types(), prepare: d.prepare, resume: d.resume, beat: d.resume,
-		fold:    func(ctx context.Context, b events.Batch) (events.Mark, error) { return b.Through, d.fold(ctx, b) },
-		parking: mongoParked(d.store),
-	}
-	d.onParked = made.noteParked
-	return made
-}
+// Prepare finds out what there is to fold, and makes what has to be there
+// before the first batch. It fails with ErrUnavailable.
+func (p *Projector) Prepare(ctx context.Context) error { return p.tend(ctx) }
 
-func redisBuild[T any](p Projection[T], r *docstore.Redis, head func(context.Context) (events.Mark, error)) *build {
-	g := inRedis(p, r, head)
-	made := &build{
-		model: p.Model(), types: p.Types(), resume: g.resume, beat: g.beat,
-		prepare: func(context.Context) error { return nil },
-		fold: func(ctx context.Context, b events.Batch) (events.Mark, error) {
-			err := g.fold(ctx, b)
-			return g.at(), err
-		},
-		parking: redisParked(g.store),
-	}
-	g.onParked = made.noteParked
-	return made
-}
-
-// Prepare makes what has to be there before the first batch.
-func (p *Projector) Prepare(ctx context.Context) error {
-	for _, b := range p.builds {
-		if err := b.prepare(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Consumers are the read models, one for each, so that a store that is down or
-// a fold that is slow holds back nobody else.
+// Consumers are the generations that are folded now, one for each, so that a
+// store that is down or a fold that is slow holds back nobody else.
 func (p *Projector) Consumers() []Consumer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var all []Consumer
 	for _, b := range p.builds {
-		all = append(all, Consumer{
-			Name: b.model.String(), Types: b.types, Resume: b.resume,
-			Fold: func(ctx context.Context, batch events.Batch) error {
-				at, err := b.fold(ctx, batch)
-				b.note(batch, err)
-				if err == nil {
-					p.news.put(b.folded(at))
-				}
-				return err
-			},
-		})
+		all = append(all, b.consumer(p.news))
 	}
 	return all
 }
 
-// Run writes down and announces how far each read model is, until ctx ends.
-// Each has a beat of its own, so that a store that hangs silences nobody else.
+// Changed tells that Consumers gives others than before.
+func (p *Projector) Changed() <-chan struct{} { return p.changed }
+
+func (b *build) consumer(n *news) Consumer {
+	return Consumer{
+		Name: b.model.String(), Types: b.types, Resume: b.resume,
+		Fold: func(ctx context.Context, batch events.Batch) error {
+			at, err := b.fold(ctx, batch)
+			b.note(batch, err)
+			if err == nil {
+				n.put(b.folded(at))
+			}
+			return err
+		},
+	}
+}
+
+// Run writes down and announces how far each generation is, and looks what
+// there is to fold, until ctx ends. Each has a beat of its own, so that a store
+// that hangs silences nobody else.
 func (p *Projector) Run(ctx context.Context) {
 	var running sync.WaitGroup
+	defer running.Wait()
 	running.Go(func() { p.news.publish(ctx, p.redis) })
 	running.Go(func() { p.drops.publish(ctx, p.redis) })
-	for _, b := range p.builds {
-		running.Go(func() { p.beats(ctx, b) })
+	running.Go(func() { p.buildFirst(ctx) })
+	beating := make(map[*build]context.CancelFunc)
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		_ = p.tend(ctx) // a store that is away is asked again at the next beat
+		p.keepBeating(ctx, &running, beating)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
-	running.Wait()
+}
+
+// keepBeating gives each build that is folded a beat, and ends those of others.
+func (p *Projector) keepBeating(ctx context.Context, running *sync.WaitGroup, beating map[*build]context.CancelFunc) {
+	p.mu.Lock()
+	builds := p.builds
+	p.mu.Unlock()
+	for b, end := range beating {
+		if !slices.Contains(builds, b) {
+			end()
+			delete(beating, b)
+		}
+	}
+	for _, b := range builds {
+		if beating[b] == nil {
+			ctx, end := context.WithCancel(ctx)
+			beating[b] = end
+			running.Go(func() { p.beats(ctx, b) })
+		}
+	}
 }
 
 // beats announces nothing when the store does not answer, so that those who

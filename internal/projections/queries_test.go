@@ -51,7 +51,7 @@ var (
 func TestWhatEachScopeSees(t *testing.T) {
 	t.Parallel()
 	m := folded(t, aFewOfEach())
-	users, suppliers, apiKeys := UserQueries{m}, SupplierQueries{m}, APIKeyQueries{m}
+	users, suppliers, apiKeys := UserQueries{m, first}, SupplierQueries{m, first}, APIKeyQueries{m, first}
 	for name, tt := range map[string]struct {
 		users, suppliers, keys authz.Scope
 		seesUsers              []events.UserID
@@ -175,7 +175,7 @@ func crowd() *history {
 
 func TestListsOfUsers(t *testing.T) {
 	t.Parallel()
-	q := UserQueries{folded(t, crowd())}
+	q := UserQueries{folded(t, crowd()), first}
 	all := root.UserScope()
 	list := func(t *testing.T, s authz.Scope, f UserFilter, p Page) (ids []string, total int64) {
 		t.Helper()
@@ -242,7 +242,7 @@ func TestListsOfUsers(t *testing.T) {
 
 func TestEveryPageTogetherIsTheList(t *testing.T) {
 	t.Parallel()
-	q := UserQueries{folded(t, crowd())}
+	q := UserQueries{folded(t, crowd()), first}
 	for _, sort := range UserSorts() {
 		for _, direction := range []string{"", "-"} {
 			seen := make(map[events.UserID]bool)
@@ -269,7 +269,7 @@ func TestListsOfSuppliersAndKeys(t *testing.T) {
 	t.Parallel()
 	m := folded(t, aFewOfEach())
 	suppliers := func(f SupplierFilter, p Page) string {
-		got, err := (&SupplierQueries{m}).List(t.Context(), root.SupplierScope(), f, p)
+		got, err := (&SupplierQueries{m, first}).List(t.Context(), root.SupplierScope(), f, p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -293,11 +293,11 @@ func TestListsOfSuppliersAndKeys(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	keys, err := (&APIKeyQueries{m}).List(t.Context(), authz.SystemScope("test"), APIKeyFilter{}, Page{})
+	keys, err := (&APIKeyQueries{m, first}).List(t.Context(), authz.SystemScope("test"), APIKeyFilter{}, Page{})
 	if err != nil || len(keys.Items) != 2 || keys.Items[0].ID != "k2" {
 		t.Errorf("keys are not newest first: %v, %v", keys, err)
 	}
-	keys, err = (&APIKeyQueries{m}).List(t.Context(), root.KeyScope(), APIKeyFilter{Search: "DEF", IDs: []events.KeyID{"k1", "k2"}}, Page{Sort: "name"})
+	keys, err = (&APIKeyQueries{m, first}).List(t.Context(), root.KeyScope(), APIKeyFilter{Search: "DEF", IDs: []events.KeyID{"k1", "k2"}}, Page{Sort: "name"})
 	if err != nil || len(keys.Items) != 1 || keys.Items[0].ID != "k1" {
 		t.Errorf("the key by its name: %v, %v", keys, err)
 	}
@@ -305,7 +305,7 @@ func TestListsOfSuppliersAndKeys(t *testing.T) {
 
 func TestPagesThatThereCannotBe(t *testing.T) {
 	t.Parallel()
-	q := UserQueries{mongo(t)}
+	q := UserQueries{mongo(t), first}
 	for name, tt := range map[string]struct {
 		p  Page
 		at string
@@ -330,7 +330,7 @@ func TestPagesThatThereCannotBe(t *testing.T) {
 
 func TestEmails(t *testing.T) {
 	t.Parallel()
-	q := UserQueries{folded(t, aFewOfEach())}
+	q := UserQueries{folded(t, aFewOfEach()), first}
 	got, err := q.Emails(t.Context(), []events.UserID{"ada", "bob", "tom", "nobody", ""})
 	want := map[events.UserID]string{"ada": "Ada@Example.org", "bob": "bob@acme.example"}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -416,7 +416,7 @@ func TestAnOutageOfMongoIsNeverAnAnswer(t *testing.T) {
 	down := make(chan struct{})
 	address, _ := through(t, testkit.MongoURL(t), down)
 	m := openMongo(t, address, nil)
-	q := UserQueries{m}
+	q := UserQueries{m, first}
 	if _, err := q.List(t.Context(), root.UserScope(), UserFilter{}, Page{}); err != nil {
 		t.Fatal(err)
 	}

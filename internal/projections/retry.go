@@ -32,36 +32,45 @@ type Retried struct {
 	Parked *docstore.Parked
 }
 
+// readAt reads the first of the events at some positions of the log, at least
+// one.
+type readAt func(context.Context, []events.Position) ([]events.Recorded, error)
+
 // Retry applies to parked documents the events that wait beside them, once
 // their fold is mended. It may run while projectors do: an event that comes
 // meanwhile joins the queue, or is applied after it.
 type Retry struct {
-	shelves map[string]func(ctx context.Context, keys []docstore.Key, told func(Retried)) error
+	stores stores
+	readAt readAt
 }
 
 // NewRetry returns a Retry. ReadAt reads the first of the events at some
 // positions of the log, at least one.
 func NewRetry(m *docstore.Mongo, r *docstore.Redis, readAt func(context.Context, []events.Position) ([]events.Recorded, error)) *Retry {
-	return &Retry{map[string]func(context.Context, []docstore.Key, func(Retried)) error{
-		Users.Name:       retryOf(mongoBay(Users, m, readAt)),
-		Suppliers.Name:   retryOf(mongoBay(Suppliers, m, readAt)),
-		APIKeys.Name:     retryOf(mongoBay(APIKeys, m, readAt)),
-		Memberships.Name: retryOf(mongoBay(Memberships, m, readAt)),
-		Authorities.Name: retryOf(redisBay(Authorities, r, readAt)),
-	}}
+	return &Retry{stores{mongo: m, redis: r}, readAt}
 }
 
-// Run tries the documents of a read model, all that are parked when no keys
-// are given, and tells what became of each. That one stays parked is no error.
-// It fails with ErrUnknownProjection, with ErrForked when the log is not the one
-// that was folded, and with docstore.ErrUnavailable; documents before the one
-// it failed at are done.
+// Run tries the documents of a read model, in every generation of it that is
+// folded: all that are parked when no keys are given. It tells what became of
+// each. That one stays parked is no error. It fails with ErrUnknownProjection,
+// with ErrForked when the log is not the one that was folded, and with
+// docstore.ErrUnavailable; documents before the one it failed at are done.
 func (r *Retry) Run(ctx context.Context, name string, keys []docstore.Key, told func(Retried)) error {
-	run, known := r.shelves[name]
-	if !known {
+	all := readModels()
+	i := slices.IndexFunc(all, func(m readModel) bool { return m.name == name })
+	if i < 0 {
 		return fmt.Errorf("%w: %s", ErrUnknownProjection, name)
 	}
-	return run(ctx, keys, told)
+	reg, err := r.stores.mongo.Registration(ctx, name, all[i].version)
+	if err != nil {
+		return err
+	}
+	for _, generation := range following(reg) {
+		if err := all[i].retry(r.stores, generation, r.readAt)(ctx, keys, told); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // bay is where the parked documents of one read model are.

@@ -41,10 +41,10 @@ func (w *town) process(t *testing.T, url string, bound time.Duration) *process {
 		}
 		return nil
 	})
-	p := &process{town: w, reads: reads, progress: NewProgress(w.mongo, r)}
+	p := &process{town: w, reads: reads, progress: NewProgress(NewGenerations(w.mongo, r))}
 	p.revocations = NewRevocations(r, RevocationOptions{Bound: bound, Process: uuid.New(), Now: time.Now})
-	p.known = &Authentication{Redis: r, Cache: p.revocations.Cache()}
-	p.progress.tracks = slices.DeleteFunc(p.progress.tracks, func(t *track) bool { return t.model != Authorities.Model() })
+	p.known = &Authentication{Redis: r, Live: first, Cache: p.revocations.Cache()}
+	p.progress.tracks = slices.DeleteFunc(p.progress.tracks, func(t *track) bool { return t.of.name != Authorities.Name })
 	running(t, p.progress.Run)
 	p.stop = running(t, p.revocations.Run)
 	return p
@@ -130,8 +130,10 @@ func peopled(t *testing.T) *town {
 
 // folder is a projector of authentication alone.
 func (w *town) folder() *Projector {
-	p := NewProjector(w.mongo, w.redis, w.headOf)
-	p.builds = slices.DeleteFunc(p.builds, func(b *build) bool { return b.model != Authorities.Model() })
+	p := newProjector(stores{mongo: w.mongo, redis: w.redis, head: w.headOf}, []readModel{inPartitions(Authorities)})
+	if err := p.Prepare(context.Background()); err != nil {
+		panic(err)
+	}
 	return p
 }
 
@@ -226,6 +228,9 @@ func TestNoProcessHonoursItWhateverFails(t *testing.T) {
 // writesDown does what a projector does at each beat, and says nothing.
 func (p *Projector) writesDown(t *testing.T) {
 	t.Helper()
+	if err := p.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for _, b := range p.builds {
 		if _, err := b.beat(t.Context()); err != nil {
 			t.Error(err)

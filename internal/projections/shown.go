@@ -13,10 +13,11 @@ import (
 func (p *Progress) Shown(names ...string) events.Mark {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.renew()
 	var low goal
 	met := 0
 	for _, t := range p.tracks {
-		if len(names) > 0 && !slices.Contains(names, t.model.Projection) {
+		if len(names) > 0 && !slices.Contains(names, t.of.name) {
 			continue
 		}
 		if met++; met > 1 && t.at.log != low.log {

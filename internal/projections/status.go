@@ -2,16 +2,20 @@ package projections
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"tenure/internal/docstore"
 	"tenure/internal/events"
 )
 
-// ProjectionStatus is how a read model fares.
+// ProjectionStatus is how a generation of a read model fares.
 type ProjectionStatus struct {
 	Name       string
 	Version    int
-	Generation int
+	Generation int // 0: there is none yet
+	// State is what the generation is for.
+	State State
 	// At is how far it is in its store.
 	At events.Mark
 	// Lag is zero when it shows the whole log.
@@ -34,6 +38,19 @@ type ParkedDocument struct {
 	Error string
 }
 
+// State is what a generation is for.
+type State string
+
+// The states.
+const (
+	IsLive     State = "live"     // it is read
+	IsFormer   State = "former"   // it is folded, and rollback makes it live
+	IsBuilding State = "building" // it is folded, and a switch makes it live
+	IsBulk     State = "bulk"     // a rebuild writes it
+	IsRetired  State = "retired"  // what is left of it is to be dropped
+	IsMissing  State = "missing"  // there is no generation
+)
+
 // Lag is how far a read model is behind its log.
 type Lag struct {
 	Events int64
@@ -41,26 +58,77 @@ type Lag struct {
 	For time.Duration
 }
 
-// Status asks the stores how every read model fares. Lag knows the log. What
-// cannot be found out is an error of that read model alone.
+// Status asks the stores how every generation of the read models fares, the
+// live one of each first, and those of other versions last. Lag knows the log.
+// What cannot be found out is an error of that generation alone.
 func (p *Progress) Status(ctx context.Context, lag func(context.Context, events.Mark) (Lag, error)) []ProjectionStatus {
-	all := make([]ProjectionStatus, len(p.tracks))
-	for i, t := range p.tracks {
-		s := ProjectionStatus{Name: t.model.Projection, Version: t.model.Version, Generation: t.model.Generation}
-		p.mu.Lock()
-		s.LastError = t.failed
-		p.mu.Unlock()
-		var err error
-		if s.At, err = t.look(ctx); err == nil {
-			s.Lag, err = lag(ctx, s.At)
+	_ = p.generations.Refresh(ctx) // else by what was known last
+	var all []ProjectionStatus
+	for _, t := range p.tracks {
+		for _, s := range states(p.generations.of(t.of)) {
+			if s.Generation != 0 {
+				p.examine(ctx, t, &s, lag)
+			}
+			all = append(all, s)
 		}
-		if err == nil {
-			err = s.addParked(ctx, t.parking)
+	}
+	return append(all, p.others()...)
+}
+
+// states are the generations of a registration.
+func states(r docstore.Registration) []ProjectionStatus {
+	var all []ProjectionStatus
+	add := func(generation int, s State) {
+		all = append(all, ProjectionStatus{Name: r.Projection, Version: r.Version, Generation: generation, State: s})
+	}
+	if r.Live != 0 {
+		add(r.Live, IsLive)
+	}
+	if r.Former != 0 {
+		add(r.Former, IsFormer)
+	}
+	switch b := r.Building; {
+	case b != nil && b.Bulk:
+		add(b.Generation, IsBulk)
+	case b != nil:
+		add(b.Generation, IsBuilding)
+	case r.Live == 0:
+		add(0, IsMissing)
+	}
+	for _, generation := range r.Retired {
+		add(generation, IsRetired)
+	}
+	return all
+}
+
+// examine asks how far a generation is.
+func (p *Progress) examine(ctx context.Context, t *track, s *ProjectionStatus, lag func(context.Context, events.Mark) (Lag, error)) {
+	p.mu.Lock()
+	s.LastError = t.heard[s.Generation].Failed
+	p.mu.Unlock()
+	if s.State == IsRetired {
+		return
+	}
+	var err error
+	if s.At, err = t.of.look(ctx, p.stores, s.Generation); err == nil {
+		s.Lag, err = lag(ctx, s.At)
+	}
+	if err == nil {
+		err = s.addParked(ctx, t.of.parking(p.stores, s.Generation))
+	}
+	if err != nil {
+		s.LastError = err.Error()
+	}
+}
+
+// others are the generations of versions that are another program's. How far
+// they are is for that one to tell.
+func (p *Progress) others() []ProjectionStatus {
+	var all []ProjectionStatus
+	for _, r := range p.generations.all() {
+		if !slices.ContainsFunc(p.tracks, func(t *track) bool { return t.of.model(0) == r.Model(0) }) {
+			all = append(all, states(r)...)
 		}
-		if err != nil {
-			s.LastError = err.Error()
-		}
-		all[i] = s
 	}
 	return all
 }

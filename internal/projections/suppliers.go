@@ -87,6 +87,7 @@ func FoldSupplier(past []events.Recorded) Supplier {
 // SupplierQueries answers questions about suppliers.
 type SupplierQueries struct {
 	Mongo *docstore.Mongo
+	Live  Live
 }
 
 // SupplierFilter narrows a list of suppliers.
@@ -107,14 +108,14 @@ var supplierSorts = map[string]docstore.Field{
 // Get returns the supplier if s may see it, also an inactive one. It fails
 // with docstore.ErrNotFound and docstore.ErrUnavailable.
 func (q *SupplierQueries) Get(ctx context.Context, s authz.Scope, id events.TenantID) (Supplier, error) {
-	return get(ctx, q.Mongo, Suppliers, s, docstore.Key(id))
+	return get(ctx, q.Mongo, q.Live, Suppliers, s, docstore.Key(id))
 }
 
 // List returns the page of suppliers that s may see and that match f. It fails
 // with an Invalid fault for a page that there cannot be, and with
 // docstore.ErrUnavailable.
 func (q *SupplierQueries) List(ctx context.Context, s authz.Scope, f SupplierFilter, p Page) (Listing[Supplier], error) {
-	return list(ctx, q.Mongo, Suppliers, s, f.conditions(), p, supplierSorts, "name")
+	return list(ctx, q.Mongo, q.Live, Suppliers, s, f.conditions(), p, supplierSorts, "name")
 }
 
 func (f SupplierFilter) conditions() []docstore.Condition {
@@ -129,7 +130,11 @@ func (f SupplierFilter) conditions() []docstore.Condition {
 // see the name of the supplier that it is in, so this takes no scope. It fails
 // with docstore.ErrUnavailable.
 func (q *SupplierQueries) Named(ctx context.Context, ids []events.TenantID) (map[events.TenantID]Supplier, error) {
-	found, err := docstore.In[Supplier](q.Mongo, Suppliers.Model()).GetAll(ctx, authz.SystemScope("the name of a supplier"), keys(ids))
+	p, err := Suppliers.resolve(q.Live)
+	if err != nil {
+		return nil, err
+	}
+	found, err := docstore.In[Supplier](q.Mongo, p.Model()).GetAll(ctx, authz.SystemScope("the name of a supplier"), keys(ids))
 	if err != nil {
 		return nil, err
 	}

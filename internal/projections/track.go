@@ -36,9 +36,13 @@ func (w *waiter) tell(visible bool) {
 	}
 }
 
-// track is what is known of one read model.
+// track is what is known of one read model: of its live generation.
 type track struct {
-	reading
+	of         readModel
+	generation int // 0: none is live
+	// heard is what was said last of each generation, so that a switch to one
+	// does not begin in ignorance.
+	heard map[int]announcement
 
 	at      goal   // the furthest that was heard of or seen
 	latest  goal   // what was heard or seen last
@@ -52,6 +56,34 @@ type track struct {
 	// that there may be more: there are too many to tell, or nobody told yet.
 	parked parkedKeys
 	vague  bool
+}
+
+func newTrack(r readModel) *track {
+	return &track{of: r, silent: silence, heard: make(map[int]announcement), waiters: make(map[*waiter]bool), vague: true}
+}
+
+// follow puts the track at a generation. What it knew was of another one.
+func (t *track) follow(generation int) {
+	if t.generation == generation {
+		return
+	}
+	t.generation = generation
+	t.at, t.latest, t.failed = goal{}, goal{}, ""
+	t.unsure, t.silent, t.still = 0, silence, 0
+	t.parked, t.vague = nil, true
+	if a, ok := t.heard[generation]; ok {
+		t.hear(a)
+	}
+}
+
+// overhear takes what was announced of any generation.
+func (t *track) overhear(a announcement) {
+	if t.heard != nil {
+		t.heard[a.Generation] = a
+	}
+	if a.Generation == t.generation {
+		t.hear(a)
+	}
 }
 
 // reached tells whether g is shown. The place before the first event always is.

@@ -173,6 +173,7 @@ func FoldUser(past []events.Recorded) User {
 // UserQueries answers questions about users.
 type UserQueries struct {
 	Mongo *docstore.Mongo
+	Live  Live
 }
 
 // UserFilter narrows a list of users. What is nil is not asked for.
@@ -199,14 +200,14 @@ var userSorts = map[string]docstore.Field{
 // Get returns the user if s may see him. It fails with docstore.ErrNotFound
 // and docstore.ErrUnavailable.
 func (q *UserQueries) Get(ctx context.Context, s authz.Scope, id events.UserID) (User, error) {
-	return get(ctx, q.Mongo, Users, s, docstore.Key(id))
+	return get(ctx, q.Mongo, q.Live, Users, s, docstore.Key(id))
 }
 
 // List returns the page of users that s may see and that match f. It fails
 // with an Invalid fault for a page that there cannot be, and with
 // docstore.ErrUnavailable.
 func (q *UserQueries) List(ctx context.Context, s authz.Scope, f UserFilter, p Page) (Listing[User], error) {
-	return list(ctx, q.Mongo, Users, s, f.conditions(), p, userSorts, "-created_at")
+	return list(ctx, q.Mongo, q.Live, Users, s, f.conditions(), p, userSorts, "-created_at")
 }
 
 func (f UserFilter) conditions() []docstore.Condition {
@@ -234,7 +235,11 @@ func (f UserFilter) conditions() []docstore.Condition {
 // may see the thing may see by whom it was done, so this takes no scope. It
 // fails with docstore.ErrUnavailable.
 func (q *UserQueries) Emails(ctx context.Context, ids []events.UserID) (map[events.UserID]string, error) {
-	users, err := docstore.In[User](q.Mongo, Users.Model()).
+	p, err := Users.resolve(q.Live)
+	if err != nil {
+		return nil, err
+	}
+	users, err := docstore.In[User](q.Mongo, p.Model()).
 		GetAll(ctx, authz.SystemScope("who did it"), keys(ids))
 	if err != nil {
 		return nil, err

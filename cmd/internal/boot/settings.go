@@ -134,6 +134,7 @@ type GenerateUser struct {
 // IssueKey is what tenure admin issue-key uses.
 type IssueKey struct {
 	Admin
+	Mongo Mongo
 	Redis Redis
 }
 

@@ -143,7 +143,7 @@ func TestEachProcessIsAskedForWhatItUses(t *testing.T) {
 		"worker":    {&worker, []string{"TENURE_POSTGRES_URL"}},
 		"migrate":   {&boot.Migrate{}, []string{"TENURE_POSTGRES_URL"}},
 		"admin":     {&boot.Admin{}, []string{"TENURE_POSTGRES_URL", "TENURE_SECRET_KEY"}},
-		"issue-key": {&boot.IssueKey{}, []string{"TENURE_POSTGRES_URL", "TENURE_SECRET_KEY", "TENURE_REDIS_URL"}},
+		"issue-key": {&boot.IssueKey{}, []string{"TENURE_POSTGRES_URL", "TENURE_SECRET_KEY", "TENURE_MONGO_URL", "TENURE_REDIS_URL"}},
 	} {
 		var got []string
 		var mistakes boot.Mistakes

@@ -94,7 +94,7 @@ func TestWhatAnOperatorIsTold(t *testing.T) {
 		"a server that is away":    {e.with("TENURE_POSTGRES_URL", "postgres://u:hunter2@127.0.0.1:1/x"), []string{"migrate", "up"}, "cannot be reached"},
 		"a database that is not":   {e.with("TENURE_POSTGRES_URL", strings.Replace(e["TENURE_POSTGRES_URL"], "tenure_test_", "no_", 1)), []string{"migrate", "up"}, "does not exist; create it"},
 		"a URL that is none":       {e.with("TENURE_POSTGRES_URL", "postgres://u:hunter2@host:notaport/x"), []string{"migrate", "up"}, "the form of TENURE_POSTGRES_URL is"},
-		"no settings at all":       {environment{}, []string{"admin", "issue-key", "--email", "a@b.c", "--name", "k"}, "3 settings are missing or wrong"},
+		"no settings at all":       {environment{}, []string{"admin", "issue-key", "--email", "a@b.c", "--name", "k"}, "4 settings are missing or wrong"},
 		"a command that is none":   {e, []string{"dance"}, "unexpected argument dance"},
 		"no command":               {e, nil, "expected one of"},
 		"a key without a name":     {e, []string{"admin", "issue-key", "--email", "a@b.c", "--name", ""}, "needs a name"},
