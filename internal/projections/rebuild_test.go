@@ -445,8 +445,8 @@ func TestACancelledRebuildLeavesNothing(t *testing.T) {
 	if reg := s.registered(users); reg.Live != 1 || reg.Building != nil || len(reg.Retired) != 0 || reg.Next != 3 {
 		t.Errorf("registered %+v", reg)
 	}
-	for sum := range docstore.In[User](s.mongo, Users.At(2).Model()).Sums(t.Context(), authz.SystemScope("test")) {
-		t.Fatalf("%s is left", sum.Key)
+	for sum, err := range docstore.In[User](s.mongo, Users.At(2).Model()).Sums(t.Context(), authz.SystemScope("test")) {
+		t.Fatalf("%s is left, %v", sum.Key, err)
 	}
 	if err := r.Build(t.Context(), "users"); err != nil {
 		t.Fatal(err)

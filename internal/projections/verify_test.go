@@ -176,3 +176,23 @@ func TestVerifyOfWhatThereIsNot(t *testing.T) {
 		t.Errorf("of what there is not: %v", err)
 	}
 }
+
+// Each document is folded to where it is itself, however far the others are.
+func TestVerifyFoldsEachToItsOwnPosition(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, crowded(2, 3)) // the positions of u0 are odd
+	d := &docsVerify[User]{
+		verifying: &verifying{Rebuilder: s.rebuilder()}, from: s.mark(0),
+		folding: folding[User]{projection: Users, pack: docstore.Encode[User], unpack: docstore.Decode[User]},
+	}
+	first := docstore.Document[User]{Key: "u00000", Position: 1, Body: &User{ID: "u00000", Name: "as it was"}}
+	own := map[docstore.Key]events.Position{"u00000": 3, "u00001": 6, "nobody": 6}
+	got, err := d.advance(t.Context(), []suspect[User]{{"u00000", &first}, {"u00001", nil}, {"nobody", nil}},
+		func(k docstore.Key) events.Position { return own[k] })
+	if err != nil || got["u00000"].Position != 3 || got["u00001"].Position != 6 || got["nobody"] != nil {
+		t.Errorf("folded to %v, %v", got, err)
+	}
+	if first.Body.Name != "as it was" || first.Position != 1 {
+		t.Errorf("what it was folded from has changed: %+v", first)
+	}
+}
