@@ -29,7 +29,7 @@ func fold(ctx context.Context, r *boot.Running, s boot.Projector) (err error) {
 		Log: opened.whole(f), Mongo: opened.mongo, Redis: opened.redis,
 		Told: func(s projections.Step) {
 			if s.Note != "" {
-				r.Logger.InfoContext(ctx, "a first generation is built: "+s.Note)
+				r.Logger.InfoContext(ctx, "a first generation is built", "note", s.Note)
 			}
 		},
 	}

@@ -97,15 +97,14 @@ func (f *Feed) Alone(ctx context.Context, name string, work func(context.Context
 // keep asks a connection each second whether it lives, until it does not.
 func keep(ctx context.Context, conn *pgx.Conn) error {
 	for {
-		sleep(ctx, time.Second, nil)
-		if ctx.Err() != nil {
-			return nil
+		if sleep(ctx, time.Second, nil); ctx.Err() != nil {
+			return ctx.Err()
 		}
 		asking, cancel := context.WithTimeout(ctx, patience)
 		err := conn.Ping(asking)
 		cancel()
-		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("feed: the lock is lost: %w", err)
+		if err != nil {
+			return fmt.Errorf("feed: the lock is lost: %w", err) // or the work has ended, and nobody asks
 		}
 	}
 }
