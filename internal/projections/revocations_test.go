@@ -130,7 +130,7 @@ func peopled(t *testing.T) *town {
 
 // folder is a projector of authentication alone.
 func (w *town) folder() *Projector {
-	p := newProjector(stores{mongo: w.mongo, redis: w.redis, head: w.headOf}, []readModel{inPartitions(Authorities)})
+	p := newProjector(stores{mongo: w.mongo, redis: w.redis, head: w.headOf}, []readModel{inPartitions(Authorities).dropping(dropsOf(Authorities))})
 	if err := p.Prepare(context.Background()); err != nil {
 		panic(err)
 	}
