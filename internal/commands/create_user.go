@@ -70,7 +70,9 @@ func homeFor(by authz.Principal) events.TenantID {
 func createUser(c entitled, given CreateUser, stream events.Stream) (decision, error) {
 	role := given.roleOf()
 	switch {
-	case role == events.SuperAdmin && !maySuper(c.by):
+	case given.Role == events.SuperAdmin && !maySuper(c.by):
+		// Where the role comes from the memberships, they are refused below, to
+		// everyone alike: none of them gives this one.
 		return decision{}, superAdminOnly()
 	case needsScope(role) && (given.Memberships == nil || len(given.Memberships.Entries) == 0):
 		return decision{}, fault.At("body.role", "scope_required", "This role needs a membership entry, or a customer or supplier link.")

@@ -61,11 +61,16 @@ func (x person) tags() authz.Tags {
 	return authz.Tags{Tenants: tenants, Owner: x.id}
 }
 
+// visibleTo tells whether he is there for by.
+func (x person) visibleTo(by authz.Principal) bool {
+	return by.UserID() == x.id || by.UserScope().Sees(x.tags())
+}
+
 // seenBy refuses who does not see him, as if he were not there, and who may not
 // touch one with the highest role.
 func (x person) seenBy(by authz.Principal) error {
 	switch {
-	case by.UserID() != x.id && !by.UserScope().Sees(x.tags()):
+	case !x.visibleTo(by):
 		return userNotFound()
 	case x.role == events.SuperAdmin && !maySuper(by):
 		return superAdminOnly()

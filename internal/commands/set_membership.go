@@ -31,10 +31,12 @@ type ReplaceMemberships struct {
 // capability_denied, own_memberships or super_admin_only; with Invalid
 // role_not_allowed or unknown_reference; or with Conflict too_many_memberships.
 func (h *Handler) SetMembership(ctx context.Context, by authz.Principal, c SetMembership) (Receipt, error) {
-	return h.oneMembership(ctx, by, c.User, c.Entry.Supplier, func(one entitled, x person) (decision, error) {
-		if known := one.suppliers[c.Entry.Supplier]; c.Entry.Supplier != "" && !known {
-			return decision{}, supplierNotFound()
+	return h.oneMembership(ctx, by, c.User, c.Entry.Supplier, func(one entitled, _ person) error {
+		if c.Entry.Supplier != "" && !one.suppliers[c.Entry.Supplier] {
+			return supplierNotFound()
 		}
+		return nil
+	}, func(one entitled, x person) (decision, error) {
 		d, err := one.set(x, c.Entry, func(member string) string { return "body." + member })
 		if err != nil {
 			return decision{}, err
@@ -46,21 +48,24 @@ func (h *Handler) SetMembership(ctx context.Context, by authz.Principal, c SetMe
 // RemoveMembership carries out c. It fails with NotFound where there is none,
 // or none that the caller may know of, and with Denied as SetMembership.
 func (h *Handler) RemoveMembership(ctx context.Context, by authz.Principal, c RemoveMembership) (Receipt, error) {
-	return h.oneMembership(ctx, by, c.User, c.Supplier, func(one entitled, x person) (decision, error) {
+	return h.oneMembership(ctx, by, c.User, c.Supplier, func(one entitled, x person) error {
+		if m, _ := x.membership(c.Supplier); !m.live && one.inReach(c.Supplier) {
+			return membershipNotFound()
+		}
+		return nil
+	}, func(one entitled, x person) (decision, error) {
 		m, _ := x.membership(c.Supplier)
 		if err := one.mayGrant(Entry{Supplier: c.Supplier}, m); err != nil {
 			return decision{}, err
-		}
-		if !m.live {
-			return decision{}, membershipNotFound()
 		}
 		return m.removed(x.id), nil
 	})
 }
 
 // oneMembership carries out a command about one membership, whose stream it is
-// about.
-func (h *Handler) oneMembership(ctx context.Context, by authz.Principal, user events.UserID, supplier events.TenantID, decide func(entitled, person) (decision, error)) (Receipt, error) {
+// about. There tells whether what the path names is there, for one who sees the
+// user: that comes before what he may do to him.
+func (h *Handler) oneMembership(ctx context.Context, by authz.Principal, user events.UserID, supplier events.TenantID, there func(entitled, person) error, decide func(entitled, person) (decision, error)) (Receipt, error) {
 	var x person
 	var suppliers map[events.TenantID]bool
 	return h.record(ctx, by, change{
@@ -76,12 +81,18 @@ func (h *Handler) oneMembership(ctx context.Context, by authz.Principal, user ev
 			return err
 		},
 		over: func(by authz.Principal, _ *past) error {
-			if err := x.seenBy(by); err != nil {
+			one := entitled{by, suppliers}
+			switch {
+			case supplier != "" && !one.inReach(supplier):
+				return supplierNotFound()
+			case !x.visibleTo(by):
+				return userNotFound()
+			}
+			if err := there(one, x); err != nil {
 				return err
 			}
-			one := entitled{by: by}
-			if supplier != "" && !one.inReach(supplier) {
-				return supplierNotFound()
+			if err := x.seenBy(by); err != nil {
+				return err
 			}
 			return one.notOwn(x)
 		},
