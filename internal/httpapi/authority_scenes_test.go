@@ -194,6 +194,9 @@ func TestSuppliersMe(t *testing.T) {
 			t.Errorf("%s in %q: got %v, want %v in %s", x.person, x.tenant, all, x.want, got.text)
 		}
 	}
+	for person, multi := range map[string]bool{"viewer": false, "both": true, "of the closed": false, "of all": true, "stranger": false, "root": true} {
+		w.ask(person, "", "GET", "/me/capabilities", "", "200").wants(t, map[string]any{"multi_tenant": multi})
+	}
 	for _, x := range []struct {
 		person, tenant string
 		name           any

@@ -44,7 +44,7 @@ func newCity(t *testing.T) *town {
 	w := newTown(t, map[string]string{
 		"viewer": "A viewer", "agent": "A agent", "agent admin": "A agent_admin", "reseller": "A reseller", "auditor": "A auditor",
 		"helpdesk": "A supplier_helpdesk", "admin": "A supplier_admin", "admin of B": "B supplier_admin", "admin of both": "A supplier_admin, B supplier_admin",
-		"admin of the closed": "C supplier_admin", "admin of all": "global supplier_admin", "viewer of all": "global viewer", "stranger": "",
+		"admin of the closed": "C supplier_admin", "admin and viewer": "A supplier_admin, B viewer", "admin of all": "global supplier_admin", "viewer of all": "global viewer", "stranger": "",
 		"disabled admin": "A supplier_admin",
 	})
 	w.ask("root", "", "POST", "/users/{disabled admin}/disable", "", "200")

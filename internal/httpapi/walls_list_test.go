@@ -1,6 +1,9 @@
 package httpapi
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // walls is the contract's column "who", written out.
 func walls() []wall {
@@ -39,7 +42,7 @@ func wallsOfKeys() []wall {
 
 // wallsOfSuppliers: super_admin's; a key that is limited writes none.
 func wallsOfSuppliers() []wall {
-	others := noAdmins + ", admin, admin of B, admin of both, admin of all; admin, reading; admin, for users; " + bySupp
+	others := noAdmins + ", " + suppAdmins + "; admin, reading; admin, for users; " + bySupp
 	return []wall{
 		{"GET /suppliers", "", "", []line{{others, "no admin"}, {roots + "; root, reading", "200"}, {"root, in A", keyA}}},
 		{"GET /suppliers/{id}", "/suppliers/{A}", "", []line{{others, "no admin"}, {roots + "; root, reading", rootA}, {"root, in A", keyA}}},
@@ -58,6 +61,13 @@ func wallsOfSuppliers() []wall {
 	}
 }
 
+// there are the answers to one of A with another one in B, where he is less.
+func there(ofA, inB string) string {
+	answers := strings.Split(ofA, " | ")
+	answers[2] = inB
+	return strings.Join(answers, " | ")
+}
+
 // seen is a target that those of A, of B, of both or nobody may see: the answers
 // to who is in one of them, then root's.
 func seen(ofA, ofB, ofBoth, root, limited string) []line {
@@ -67,6 +77,7 @@ func seen(ofA, ofB, ofBoth, root, limited string) []line {
 		{"admin of both, admin of all", ofBoth},
 		{roots + "; root, reading", root},
 		{"root, in A", limited},
+		{"admin and viewer", there(ofA, "404")},
 		{small + ", auditor", noneInA},
 		{"viewer of all", noneIn},
 		{outsiders, nowhere},
@@ -78,6 +89,7 @@ func wallsOfUsers() []wall {
 	lists := func(ofA, ofB, ofBoth, root, limited string) []line {
 		return []line{
 			{inNothing + ", auditor", "403 role_denied"},
+			{"admin and viewer", there(ofA, "403 role_denied")},
 			{"helpdesk; admin, reading; " + admins, ofA},
 			{"admin of B", ofB},
 			{"admin of both, admin of all", ofBoth},
@@ -102,7 +114,7 @@ func wallsOfUsers() []wall {
 		{"GET /users/{id}", "/users/{no id}", "", []line{
 			{"helpdesk; admin, reading; auditor, " + small + "; " + admins, wrongInA},
 			{"admin of B", wrongInB},
-			{"admin of both, admin of all, viewer of all", wrongInBoth},
+			{"admin of both, admin of all, viewer of all, admin and viewer", wrongInBoth},
 			{outsiders, nowhere},
 			{roots + "; root, reading", "422"},
 			{"root, in A", wrongByKey},
@@ -118,6 +130,7 @@ func wallsOfUsers() []wall {
 func changes(ofA, ofB, ofBoth, root, limited string) []line {
 	return []line{
 		{noAdmins, "no admin"},
+		{"admin and viewer", there(ofA, "no admin")},
 		{admins, ofA},
 		{"admin of B", ofB},
 		{"admin of both, admin of all", ofBoth},
@@ -182,7 +195,7 @@ func wallsOfChanges() []wall {
 		wall{"POST /users", "", `{"email":"{new}@example.com","role":"super_admin"}`, changes(
 			deniedA, deniedB, denied, made, "201/400/403 | 201/403 | foreign | foreign | foreign")},
 		wall{"DELETE /users/{id}", "/users/{somebody of A}", "", []line{
-			{noAdmins + ", admin, admin of B, admin of both, admin of all; admin, for users; admin, reading; " + bySupp, "no admin"},
+			{noAdmins + ", " + suppAdmins + "; admin, for users; admin, reading; " + bySupp, "no admin"},
 			{roots, setsA},
 			{"root, reading; root, in A", "403"},
 		}},
@@ -200,6 +213,7 @@ func wallsOfMemberships() []wall {
 	reads := func(ofA, ofB, ofBoth, root, limited string) []line {
 		return []line{
 			{noAdmins, "no admin"},
+			{"admin and viewer", there(ofA, "no admin")},
 			{"admin, reading; " + admins, ofA},
 			{"admin of B", ofB},
 			{"admin of both, admin of all", ofBoth},
@@ -232,6 +246,7 @@ func wallsOfOperators() []wall {
 	reads := func(ofA, ofB, ofBoth, root, limited string) []line {
 		return []line{
 			{inNothing + ", helpdesk", "403 role_denied"},
+			{"admin and viewer", there(ofA, "403 role_denied")},
 			{"auditor, admin; " + bySupp, ofA},
 			{"admin, reading; admin, for users", "400/403 | 200/403/404 | 403 | 403 | 403"}, // they lack read_audit
 			{"admin of B", ofB},
@@ -246,7 +261,7 @@ func wallsOfOperators() []wall {
 		{"GET /audit/events/{position}", "/audit/events/{event of B}", "", reads(noneInA, inB, onlyB, rootB, keyNone)},
 		{"GET /audit/events/{position}", "/audit/events/{event of none}", "", reads(noneInA, noneInB, noneIn, "200 | 404 | 404 | 404 | 404", keyNone)},
 		{"GET /operations/projections", "", "", []line{
-			{noAdmins + ", admin, admin of B, admin of both, admin of all; admin, reading; admin, for users; " + bySupp, "no admin"},
+			{noAdmins + ", " + suppAdmins + "; admin, reading; admin, for users; " + bySupp, "no admin"},
 			{roots + "; root, reading", "200"},
 			{"root, in A", "403"},
 		}},

@@ -25,15 +25,16 @@ type line struct{ who, answers string }
 
 // Groups of people who are alike before many walls. Roles are those in A.
 const (
-	small     = "viewer, agent, agent admin, reseller"
-	outsiders = "stranger, admin of the closed"
-	inNothing = small + ", viewer of all, " + outsiders // never more than their own
-	noAdmins  = inNothing + ", auditor, helpdesk"
-	admins    = "admin; admin, for users; admin, in A; admin of both, in A"
-	roots     = "root; root, for users"
-	anybody   = noAdmins + ", admin, admin of B, admin of both, admin of all, root"
-	keys      = "root, reading; root, for users; root, in A; admin, reading; admin, for users; admin, in A; admin of both, in A"
-	bySupp    = "admin, in A; admin of both, in A" // keys that are limited to A
+	small      = "viewer, agent, agent admin, reseller"
+	outsiders  = "stranger, admin of the closed"
+	inNothing  = small + ", viewer of all, " + outsiders // never more than their own
+	noAdmins   = inNothing + ", auditor, helpdesk"
+	admins     = "admin; admin, for users; admin, in A; admin of both, in A"
+	roots      = "root; root, for users"
+	suppAdmins = "admin, admin of B, admin of both, admin of all, admin and viewer"
+	anybody    = noAdmins + ", " + suppAdmins + ", root"
+	keys       = "root, reading; root, for users; root, in A; admin, reading; admin, for users; admin, in A; admin of both, in A"
+	bySupp     = "admin, in A; admin of both, in A" // keys that are limited to A
 )
 
 // Answers that many walls give.
