@@ -22,7 +22,7 @@ func get() row {
 		against: "the driver's findOne of the same document behind a bare gorilla/mux handler, same clients",
 		unit:    "requests/s", goal: always(0.7),
 		open: func(ctx context.Context, s *stage) (pair, error) {
-			k, err := s.site(ctx, "")
+			k, err := s.site(ctx)
 			if err != nil {
 				return pair{}, err
 			}

@@ -73,6 +73,17 @@ func (s *stage) start(ctx context.Context, environ []string, path string, args .
 	return p, nil
 }
 
+// still keeps the program from working while a side works that it is no part of.
+func (p *program) still(work side) side {
+	return func(ctx context.Context, d time.Duration) (figure float64, err error) {
+		if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+			return 0, err
+		}
+		defer func() { err = errors.Join(err, p.cmd.Process.Signal(syscall.SIGCONT)) }()
+		return work(ctx, d)
+	}
+}
+
 // maxEnding is how long a program may take to end.
 const maxEnding = 30 * time.Second
 

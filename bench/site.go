@@ -33,21 +33,21 @@ type site struct {
 	key       string // a super_admin's
 }
 
-// site starts the product on a log; an empty one when address is empty.
-func (s *stage) site(ctx context.Context, address string) (_ *site, err error) {
-	k := &site{postgres: address}
+// site starts the product on an empty log. The projector runs under a program,
+// such as nice, when there is one.
+func (s *stage) site(ctx context.Context, under ...string) (_ *site, err error) {
+	k := &site{}
 	if k.bin, err = s.build(ctx); err != nil {
 		return nil, err
 	}
-	if k.postgres == "" {
-		if k.postgres, err = s.empty(ctx); err != nil {
-			return nil, err
-		}
+	if k.postgres, err = s.empty(ctx); err != nil {
+		return nil, err
 	}
 	if err := s.furnish(ctx, k); err != nil {
 		return nil, err
 	}
-	if k.projector, err = s.start(ctx, k.environ, filepath.Join(k.bin, "projector"), "run"); err != nil {
+	projector := append(under, filepath.Join(k.bin, "projector"), "run")
+	if k.projector, err = s.start(ctx, k.environ, projector[0], projector[1:]...); err != nil {
 		return nil, err
 	}
 	api, err := s.start(ctx, k.environ, filepath.Join(k.bin, "api"))

@@ -17,7 +17,7 @@ func visible() row {
 		against: "append of the same at the same rate, p99",
 		unit:    "ms", goal: always(10), atMost: true,
 		open: func(ctx context.Context, s *stage) (pair, error) {
-			k, err := s.site(ctx, "")
+			k, err := s.site(ctx)
 			if err != nil {
 				return pair{}, err
 			}
