@@ -24,6 +24,7 @@ type bench struct {
 	server  *pgx.Conn
 	address string
 	loaded  string // the name of the database with the loaded log
+	bin     string // the directory of the product's programs; empty until one is asked for
 }
 
 // open connects, loads the log, and looks at the machine.
@@ -63,7 +64,7 @@ func (b *bench) prepare(ctx context.Context) error {
 func (b *bench) close(ctx context.Context) error {
 	ctx, cancel := ending(ctx)
 	defer cancel()
-	return errors.Join(b.drop(ctx, b.loaded), b.server.Close(ctx))
+	return errors.Join(b.drop(ctx, b.loaded), b.server.Close(ctx), b.unbuild())
 }
 
 // ending is a context for what is still done when the run was interrupted.

@@ -81,7 +81,7 @@ func newClaim() string {
 type work func(ctx context.Context, c *caller) error
 
 // perSecond lets all callers work at once, and counts what they did in a second.
-func perSecond(callers []*caller, do work) side {
+func perSecond[C any](callers []C, do func(ctx context.Context, c C) error) side {
 	return func(ctx context.Context, d time.Duration) (float64, error) {
 		ctx, fail := context.WithCancelCause(ctx)
 		defer fail(nil)

@@ -30,6 +30,22 @@ type options struct {
 }
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // as the product's processes have it; the peers' rounds have it too
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := command(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// command measures, or is the peer that a row has in a process of its own.
+func command(ctx context.Context, args []string) error {
+	if len(args) == 3 && args[0] == bareCommand {
+		return serveBare(ctx, args[1], args[2])
+	}
 	var o options
 	flag.StringVar(&o.rows, "rows", "", "the rows to measure, separated by commas; all when empty: "+strings.Join(keys(rows(o)), ", "))
 	flag.IntVar(&o.events, "events", 100_000, "how many events are in the log before anything is measured")
@@ -39,15 +55,7 @@ func main() {
 	flag.StringVar(&o.json, "json", ".local/bench.json", "where the results are written")
 	flag.StringVar(&o.profile, "profile", "", "where a profile of this process is written, for go tool pprof; none when empty")
 	flag.Parse()
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400) // as the product's processes have it; the peers' rounds have it too
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	return run(ctx, o)
 }
 
 // run measures the chosen rows, and writes what is known even when one fails.

@@ -41,6 +41,9 @@ func rows(o options) []row {
 		appendBySixteen(),
 		appendUnderSnapshot(o.age),
 		tail(),
+		get(),
+		post(),
+		visible(),
 	}
 }
 

@@ -88,7 +88,8 @@ func (c Collection[T]) List(ctx context.Context, s authz.Scope, q Query) (Found[
 	if !more {
 		page.Last = nil
 	}
-	if n := len(page.Items); n > 0 && !more && q.After == nil { // the last page tells by itself
+	// The last page tells by itself, and so does the first when nothing is on it.
+	if n := len(page.Items); (n > 0 || q.Skip == 0) && !more && q.After == nil {
 		page.Total = int64(q.Skip + n)
 		return page, nil
 	}
