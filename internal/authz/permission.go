@@ -15,6 +15,7 @@ type Permission struct {
 	// roles are those that hold it in the active wholesaler, beside the highest.
 	roles []events.Role
 	// capability is what holds it in the active wholesaler, where no role does.
+	// It is the owner's: a key that is narrowed to others still reads.
 	capability string
 	// tenant: it is about the things of one supplier, which has to be named and
 	// in which the caller has to have authority.
@@ -131,7 +132,7 @@ func (p Principal) right(x Permission, t events.TenantID) (events.AllowedBy, boo
 		return allowed, true
 	}
 	for _, e := range p.entriesIn(t) {
-		byCapability := x.capability != "" && slices.Contains(e.capabilities(), x.capability) && p.keyAllows(x.capability)
+		byCapability := x.capability != "" && slices.Contains(e.capabilities(), x.capability)
 		if byCapability {
 			allowed.Capability = x.capability
 		}

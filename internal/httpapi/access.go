@@ -25,6 +25,17 @@ func known() access {
 	return access{check: func(caller, func(string) string) error { return nil }}
 }
 
+// reached lets in everybody who is, unless his key is limited to other
+// suppliers than the one that the request names.
+func reached() access {
+	return access{check: func(c caller, _ func(string) string) error {
+		if c.Tenant() != "" && !c.SeesTenant(c.Tenant()) {
+			return authz.TenantDenied()
+		}
+		return nil
+	}}
+}
+
 // may lets in who holds x, in the supplier that the request names.
 func may(x authz.Permission) access {
 	return access{check: func(c caller, _ func(string) string) error {
@@ -41,7 +52,7 @@ func selfOr(x authz.Permission) access {
 		id, ok := canonicalUUID(path("id"))
 		switch {
 		case ok && events.UserID(id) == c.UserID():
-			return nil
+			return reached().check(c, path)
 		case c.IsSuperAdmin():
 			_, err := c.Allow(x)
 			return err

@@ -86,7 +86,7 @@ func (s *Server) routeSuppliers(a *api) {
 	op := operations(s.Prefix, "suppliers")
 	route(a, may(authz.ReadSuppliers), readsFrom(op("list-suppliers", http.MethodGet, "/suppliers", "List suppliers"), projections.Suppliers.Name), s.listSuppliers)
 	route(a, may(authz.CreateSuppliers), created(op("create-supplier", http.MethodPost, "/suppliers", "Make a supplier"), http.StatusConflict), s.createSupplier)
-	route(a, known(), readsFrom(op("list-my-suppliers", http.MethodGet, "/suppliers/me", "The suppliers in which the caller has authority"), projections.Suppliers.Name), s.listMySuppliers)
+	route(a, reached(), readsFrom(op("list-my-suppliers", http.MethodGet, "/suppliers/me", "The suppliers in which the caller has authority"), projections.Suppliers.Name), s.listMySuppliers)
 	route(a, may(authz.ReadSuppliers), readsFrom(op("get-supplier", http.MethodGet, "/suppliers/{id}", "One supplier", http.StatusNotFound), projections.Suppliers.Name), s.getSupplier)
 	route(a, may(authz.ChangeSuppliers), op("change-supplier", http.MethodPatch, "/suppliers/{id}", "Change a supplier", http.StatusNotFound, http.StatusConflict), s.changeSupplier)
 }
