@@ -23,12 +23,12 @@ const bareCommand = "bare"
 
 // serveBare answers GET /users/{id} with what findOne finds in a collection,
 // and does nothing else: it asks nobody who he is.
-func serveBare(ctx context.Context, address, collection string) error {
+func serveBare(ctx context.Context, address, collection string) (err error) {
 	db, closeDB, err := openDocuments(address)
 	if err != nil {
 		return err
 	}
-	defer closeDB(context.WithoutCancel(ctx))
+	defer func() { err = errors.Join(err, closeDB(context.WithoutCancel(ctx))) }()
 	r := mux.NewRouter()
 	r.HandleFunc("/users/{id}", findOne(db.Collection(collection))).Methods(http.MethodGet)
 	listening, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -76,7 +77,7 @@ func (k *site) collectionWith(ctx context.Context, id string) (name string, err 
 	if err != nil {
 		return "", err
 	}
-	defer closeDB(ctx)
+	defer func() { err = errors.Join(err, closeDB(ctx)) }()
 	names, err := db.ListCollectionNames(ctx, bson.D{{Key: "name", Value: bson.D{{Key: "$regex", Value: "^users-v"}}}})
 	if err != nil {
 		return "", err

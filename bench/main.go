@@ -25,6 +25,7 @@ type options struct {
 	rounds  int
 	seconds float64
 	age     time.Duration
+	rebuilt int
 	json    string
 	profile string
 }
@@ -52,6 +53,7 @@ func command(ctx context.Context, args []string) error {
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each pair is measured; one more comes first and is not counted")
 	flag.Float64Var(&o.seconds, "seconds", 2.5, "how long each side of a round takes")
 	flag.DurationVar(&o.age, "age", time.Minute, "how long the row snapshot appends before it is measured")
+	flag.IntVar(&o.rebuilt, "rebuilt", 1_000_000, fmt.Sprintf("how many events the row rebuild reads, over %d times fewer users", eventsEach))
 	flag.StringVar(&o.json, "json", ".local/bench.json", "where the results are written")
 	flag.StringVar(&o.profile, "profile", "", "where a profile of this process is written, for go tool pprof; none when empty")
 	flag.Parse()

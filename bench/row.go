@@ -25,7 +25,8 @@ type row struct {
 // pair is both sides of a row.
 type pair struct {
 	ours, peer side
-	note       string // how the peer was set up
+	note       string        // how the peer was set up
+	found      func() string // what was seen in the rounds beside the figures; nil: nothing
 }
 
 // side works for about as long as it is told, and tells its figure.
@@ -44,6 +45,7 @@ func rows(o options) []row {
 		get(),
 		post(),
 		visible(),
+		rebuild(o),
 	}
 }
 
@@ -99,6 +101,9 @@ func (b *bench) measure(ctx context.Context, r row) (measured result, err error)
 		}
 		say("%s: round %d of %d: %s %s, peer %s, ratio %s", r.key, round, b.rounds, figure(one), r.unit, figure(two), ratio(one/two))
 		ours, peers, ratios = append(ours, one), append(peers, two), append(ratios, one/two)
+	}
+	if p.found != nil {
+		p.note = p.found()
 	}
 	return r.judge(b.machine, p.note, median(ours), median(peers), median(ratios)), nil
 }
