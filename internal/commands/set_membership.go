@@ -83,10 +83,10 @@ func (h *Handler) oneMembership(ctx context.Context, by authz.Principal, user ev
 		over: func(by authz.Principal, _ *past) error {
 			one := entitled{by, suppliers}
 			switch {
+			case !x.visibleTo(by): // first, or whom one does not see would be told from nobody
+				return userNotFound()
 			case supplier != "" && !one.inReach(supplier):
 				return supplierNotFound()
-			case !x.visibleTo(by):
-				return userNotFound()
 			}
 			if err := there(one, x); err != nil {
 				return err

@@ -30,12 +30,12 @@ func (k *stack) keeping() (*httptest.Server, *projections.AuthorityCache) {
 		stop()
 		running.Wait()
 	})
-	known := &projections.Authentication{Redis: k.redis, Cache: revocations.Cache()}
+	known := &projections.Authentication{Redis: k.redis, Live: k.live, Cache: revocations.Cache()}
 	who := &identity.Identity{
 		Secrets: k.secrets, Now: time.Now, Lookup: identity.Lookup{ByKey: known.ByKey, ByUser: known.ByUser},
 	}
 	return k.serve(&Server{
-		Identity: who.Principal, Commands: k.commands, Log: k.log, Projections: k.progress.Status,
+		Identity: who.Principal, Commands: k.commands, Log: k.log, Audit: k.audit, Projections: k.progress.Status,
 		Visible: func(ctx context.Context, log events.LogID, p events.Position, shown []events.Recorded) bool {
 			return k.wait(ctx, log, p, shown) && revocations.Wait(ctx, log, p, projections.TypesOf(shown))
 		},
