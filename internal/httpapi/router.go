@@ -50,7 +50,12 @@ func methodsAt(router *mux.Router, r *http.Request) []string {
 // adapter puts huma's operations on the router. It is humamux's but for three
 // things: HEAD comes to GET, a trailing slash makes no difference where the
 // path names no single thing, and telemetry learns the route.
-type adapter struct{ router *mux.Router }
+type adapter struct {
+	router *mux.Router
+	// named are the paths without variables. No variable stands for their last
+	// part: what is done to /users/me is not done to a user with the id "me".
+	named map[string]bool
+}
 
 // Handle is called by huma for every operation.
 func (a adapter) Handle(op *huma.Operation, handle func(huma.Context)) {
@@ -64,9 +69,15 @@ func (a adapter) Handle(op *huma.Operation, handle func(huma.Context)) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		handle(humamux.NewContext(op, r, w))
 	}
-	a.router.NewRoute().Path(op.Path).Methods(methods...).HandlerFunc(serve)
+	if !strings.Contains(op.Path, "{") {
+		a.named[op.Path] = true
+	}
+	other := func(r *http.Request, _ *mux.RouteMatch) bool {
+		return !strings.Contains(op.Path, "{") || !a.named[strings.TrimSuffix(r.URL.EscapedPath(), "/")]
+	}
+	a.router.NewRoute().Path(op.Path).MatcherFunc(other).Methods(methods...).HandlerFunc(serve)
 	if !strings.HasSuffix(op.Path, "}") {
-		a.router.NewRoute().Path(op.Path + "/").Methods(methods...).HandlerFunc(serve)
+		a.router.NewRoute().Path(op.Path + "/").MatcherFunc(other).Methods(methods...).HandlerFunc(serve)
 	}
 }
 
