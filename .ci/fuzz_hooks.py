@@ -35,9 +35,24 @@ def own_keys():
 
 SUPPLIER, token = ask("POST", "/suppliers", {"name": "Of the fuzzer"})
 SUPPLIER = SUPPLIER["id"]
-USER = ask("POST", "/users", {"email": "fuzzed@tenure.local"})[0]["id"]
 OWN_KEYS = own_keys()
 count = itertools.count()
+
+
+def new_member():
+    """A user with a membership in the supplier."""
+    entry = {"scope_type": "supplier", "scope_id": SUPPLIER, "role": "viewer"}
+    user, _ = ask("POST", "/users", {"email": f"member-{next(count)}@tenure.local", "memberships": {"memberships": [entry]}})
+    return user["id"]
+
+
+def some_key():
+    """A key that is not the one in use. A user has only so many, so they are
+    not made one for each request."""
+    for key in own_keys():
+        if key not in OWN_KEYS:
+            return key
+    return ask("POST", "/api-keys", {"name": "to be rotated"})[0]["id"]
 
 
 def is_valid(case):
@@ -59,10 +74,12 @@ def operation(case):
 
 
 def protect(case):
-    """The fuzzer finds its own key in the list of its keys. Without it
-    everything is 401, which tests nothing."""
+    """The fuzzer finds its own key in the list of its keys, and the supplier
+    here in that of suppliers. Without them nothing more would be tested."""
     path = case.path_parameters or {}
     if operation(case) in KEY_OPERATIONS and str(path.get("id", "")).lower() in OWN_KEYS:
+        path["id"] = NOBODY
+    if operation(case) == "change-supplier" and str(path.get("id", "")).lower() == SUPPLIER:
         path["id"] = NOBODY
 
 
@@ -71,8 +88,9 @@ def fit_path(case):
     membership finds one in every second request."""
     path = case.path_parameters or {}
     if operation(case) == "remove-membership" and next(count) % 2:
-        path.update(id=USER, scope_type="supplier")
-        ask("PUT", f"/users/{USER}/memberships/supplier/{SUPPLIER}", {"role": "viewer"})
+        path.update(id=new_member(), scope_type="supplier")
+    if operation(case) == "rotate-api-key" and next(count) % 2:
+        path["id"] = some_key()
     if "scope_type" in path:
         path["scope_id"] = "-" if path["scope_type"] == "global" else SUPPLIER
 
@@ -87,8 +105,19 @@ def fit_headers(case):
         headers[TOKEN] = token
     if headers.get("X-Tenant-ID"):
         headers["X-Tenant-ID"] = SUPPLIER
+    if "If-Match" in headers and next(count) % 4:
+        fit_match(case)
     if "Idempotency-Key" in headers:
         headers["Idempotency-Key"] = f"{next(count)}-" + headers["Idempotency-Key"][:200]
+
+
+def fit_match(case):
+    """What is not there yet has no version, and of what is there the fuzzer
+    does not know it (version_mismatch)."""
+    if "{id}" in case.operation.path:
+        case.headers["If-Match"] = "*"
+    else:
+        del case.headers["If-Match"]
 
 
 def fit_query(case):

@@ -52,10 +52,13 @@ func methodsAt(router *mux.Router, r *http.Request) []string {
 // path names no single thing, and telemetry learns the route.
 type adapter struct {
 	router *mux.Router
-	// named are the paths without variables. No variable stands for their last
-	// part: what is done to /users/me is not done to a user with the id "me".
+	// named are the paths without variables that there are so far.
 	named map[string]bool
 }
+
+// notMe is an id where "me" has a path of its own: no method of a thing by its
+// id is one of that path. It is the word that the pattern leaves out.
+const notMe = `(?:[^m/][^/]*|m|m[^e/][^/]*|me[^/]+)`
 
 // Handle is called by huma for every operation.
 func (a adapter) Handle(op *huma.Operation, handle func(huma.Context)) {
@@ -72,12 +75,13 @@ func (a adapter) Handle(op *huma.Operation, handle func(huma.Context)) {
 	if !strings.Contains(op.Path, "{") {
 		a.named[op.Path] = true
 	}
-	other := func(r *http.Request, _ *mux.RouteMatch) bool {
-		return !strings.Contains(op.Path, "{") || !a.named[strings.TrimSuffix(r.URL.EscapedPath(), "/")]
+	path := op.Path
+	if parent, ok := strings.CutSuffix(path, "{id}"); ok && a.named[parent+"me"] {
+		path = parent + "{id:" + notMe + "}"
 	}
-	a.router.NewRoute().Path(op.Path).MatcherFunc(other).Methods(methods...).HandlerFunc(serve)
+	a.router.NewRoute().Path(path).Methods(methods...).HandlerFunc(serve)
 	if !strings.HasSuffix(op.Path, "}") {
-		a.router.NewRoute().Path(op.Path + "/").MatcherFunc(other).Methods(methods...).HandlerFunc(serve)
+		a.router.NewRoute().Path(op.Path + "/").Methods(methods...).HandlerFunc(serve)
 	}
 }
 

@@ -120,7 +120,7 @@ func stateVariable(p *huma.Param) {
 	case p.Name == "role":
 		s.Pattern = roleForm()
 	case p.Name == "email":
-		s.Format = "email"
+		stateFormat(s, "email")
 	case p.Name == "scope_id":
 		s.Pattern = `^(-|` + uuidForm + `)$`
 	default:
@@ -146,7 +146,7 @@ func (b bodyForms) schema(s *huma.Schema) {
 		return
 	}
 	b.seen[s] = true
-	if s.Type == huma.TypeString && s.Format == "" && s.Pattern == "" && len(s.Enum) == 0 {
+	if s.Type == huma.TypeString && s.Format == "" && s.Extensions == nil && s.Pattern == "" && len(s.Enum) == 0 {
 		s.Pattern = textForm
 	}
 	if open, ok := s.AdditionalProperties.(bool); ok && open {
@@ -177,21 +177,27 @@ func (b bodyForms) free(s *huma.Schema) {
 	s.AdditionalProperties, s.Extensions = ref, names
 }
 
+// stateFormat says a format that huma is not to check: what it says of a wrong
+// one is not what we say.
+func stateFormat(s *huma.Schema, format string) {
+	s.Extensions = map[string]any{"format": format}
+}
+
 // stateMember says what the handlers take of a member beyond text.
 func stateMember(name string, s *huma.Schema) {
 	switch name {
 	case "role", "default_role":
 		s.Pattern = givenForm()
 	case "email":
-		s.Format = "email"
+		stateFormat(s, "email")
 	case "legal_email":
 		none := 0
 		s.AnyOf = []*huma.Schema{{Format: "email"}, {MaxLength: &none}}
 	case "scope_id":
-		s.Format = "uuid"
+		stateFormat(s, "uuid")
 	case "capabilities":
 		s.Items.Pattern = capabilityForm
 	case "tenants", "reseller_account_ids", "address_ids":
-		s.Items.Format = "uuid"
+		stateFormat(s.Items, "uuid")
 	}
 }
