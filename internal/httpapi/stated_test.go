@@ -41,11 +41,13 @@ func TestTheDescriptionSaysWhatHeadersAreTaken(t *testing.T) {
 	}{
 		ifMatch: {
 			matchForm, func(h string) string { _, wrong := matchOf(headerOf(ifMatch, h)); return wrong },
-			[]string{`*`, `"3"`, `W/"3"`, `"1", "2"`, `"1",,"2",`, `""`}, []string{``, `3`, `"3`, `"1" "2"`, `*,*`, `" "`},
+			[]string{`*`, `"3"`, `W/"3"`, `"1", "2"`, `"1",,"2",`, `""`},
+			[]string{``, `3`, `"3`, `"1" "2"`, `*,*`, `" "`},
 		},
 		consistencyToken: {
 			tokenForm, func(h string) string { _, wrong := tokenOf(headerOf(consistencyToken, h)); return wrong },
-			[]string{``, token}, []string{`x`, token + "A", token[:21] + "_" + token[22:], strings.Repeat("=", 32)},
+			[]string{``, token},
+			[]string{`x`, token + "A", token[:21] + "_" + token[22:], strings.Repeat("=", 32)},
 		},
 	} {
 		form := regexp.MustCompile(tt.form)
