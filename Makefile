@@ -6,7 +6,7 @@ LOCAL    := .local/bin/local
 GOLANGCI := .local/bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help run stores test test-main test-local test-kill lint fmt bench build generate clean local golangci compiler
+.PHONY: help run stores test test-main test-local test-kill fuzz lint fmt bench build generate clean local golangci compiler
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -36,6 +36,9 @@ lint: golangci ## Look for bugs and for files that are not formatted
 
 fmt: golangci ## Format every Go file
 	$(GOLANGCI) fmt
+
+fuzz: ## Hold the API to its own description; make fuzz SEED=7
+	@exec .ci/fuzz $(SEED)
 
 bench: local ## Measure against peers; writes .local/bench.json
 	@exec $(LOCAL) --follow-parent test --on-disk -- $(GO) run ./bench

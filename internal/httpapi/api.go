@@ -30,7 +30,7 @@ const maxStrangers = 64
 // the server, so that no operation of it can carry one out without its terms.
 func newAPI(s *Server, router *mux.Router) *api {
 	setHuma()
-	a := &api{API: huma.NewAPI(describe(s), adapter{router}), server: s, commands: s.Commands, patience: 10 * time.Second, strangers: make(chan struct{}, maxStrangers)}
+	a := &api{API: huma.NewAPI(describe(s), adapter{router, map[string]bool{}}), server: s, commands: s.Commands, patience: 10 * time.Second, strangers: make(chan struct{}, maxStrangers)}
 	s.Commands = nil
 	return a
 }

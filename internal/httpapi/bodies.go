@@ -30,7 +30,7 @@ type UserBody struct {
 	Name          *string          `json:"name"`
 	Role          events.Role      `json:"role"`
 	Status        authz.Status     `json:"status" enum:"invited,active,disabled"`
-	Supplier      *events.TenantID `json:"supplier_id" format:"uuid"`
+	SupplierID    *events.TenantID `json:"supplier_id" format:"uuid"`
 	ClerkID       *string          `json:"clerk_id"`
 	KeycloakID    *string          `json:"keycloak_id"`
 	SupplierCount int              `json:"supplier_count"`
@@ -118,7 +118,7 @@ func showUser(by caller, u projections.User, who people) UserBody {
 		supplier = ""
 	}
 	return UserBody{
-		ID: u.ID, Email: u.Email, Name: textOrNull(u.Name), Role: u.Role, Status: u.Status, Supplier: textOrNull(supplier),
+		ID: u.ID, Email: u.Email, Name: textOrNull(u.Name), Role: u.Role, Status: u.Status, SupplierID: textOrNull(supplier),
 		CreatedAt: u.CreatedAt.UTC(), CreatedBy: who.name(u.CreatedBy), UpdatedAt: u.UpdatedAt.UTC(), UpdatedBy: who.name(u.UpdatedBy),
 		Version: u.Version, Projected: parkedAt(u.Parked),
 	}

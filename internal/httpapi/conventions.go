@@ -70,12 +70,12 @@ func conventional(op huma.Operation) []*huma.Param {
 		return &huma.Param{Name: name, In: "header", Description: description, Schema: &schema}
 	}
 	if !isCommand(&op) {
-		return []*huma.Param{header(consistencyToken, "That of an earlier answer: this one will know at least as much.", huma.Schema{})}
+		return []*huma.Param{header(consistencyToken, "That of an earlier answer: this one will know at least as much.", huma.Schema{Pattern: tokenForm})}
 	}
 	shortest, longest := 1, maxIdempotencyKey
 	return []*huma.Param{
-		header(idempotencyKey, "Makes it safe to send the request again within 24 hours.", huma.Schema{MinLength: &shortest, MaxLength: &longest}),
-		header(ifMatch, `The version in which the thing has to be, such as "3".`, huma.Schema{}),
+		header(idempotencyKey, "Makes it safe to send the request again within 24 hours.", huma.Schema{MinLength: &shortest, MaxLength: &longest, Pattern: onceForm}),
+		header(ifMatch, `The version in which the thing has to be, such as "3".`, huma.Schema{MinLength: &shortest, Pattern: matchForm}),
 		header(prefer, "respond-async: answer when it is durable, without waiting for the read models.", huma.Schema{}),
 	}
 }

@@ -79,7 +79,7 @@ func (a access) headers(tenant string) []*huma.Param {
 	}
 	return []*huma.Param{{
 		Name: tenant, In: "header", Description: "The supplier in which the request acts.",
-		Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"},
+		Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^(` + uuidForm + `)?$`},
 	}}
 }
 

@@ -50,7 +50,15 @@ func methodsAt(router *mux.Router, r *http.Request) []string {
 // adapter puts huma's operations on the router. It is humamux's but for three
 // things: HEAD comes to GET, a trailing slash makes no difference where the
 // path names no single thing, and telemetry learns the route.
-type adapter struct{ router *mux.Router }
+type adapter struct {
+	router *mux.Router
+	// named are the paths without variables that there are so far.
+	named map[string]bool
+}
+
+// notMe is an id where "me" has a path of its own: no method of a thing by its
+// id is one of that path. It is the word that the pattern leaves out.
+const notMe = `(?:[^m/][^/]*|m|m[^e/][^/]*|me[^/]+)`
 
 // Handle is called by huma for every operation.
 func (a adapter) Handle(op *huma.Operation, handle func(huma.Context)) {
@@ -64,7 +72,14 @@ func (a adapter) Handle(op *huma.Operation, handle func(huma.Context)) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		handle(humamux.NewContext(op, r, w))
 	}
-	a.router.NewRoute().Path(op.Path).Methods(methods...).HandlerFunc(serve)
+	if !strings.Contains(op.Path, "{") {
+		a.named[op.Path] = true
+	}
+	path := op.Path
+	if parent, ok := strings.CutSuffix(path, "{id}"); ok && a.named[parent+"me"] {
+		path = parent + "{id:" + notMe + "}"
+	}
+	a.router.NewRoute().Path(path).Methods(methods...).HandlerFunc(serve)
 	if !strings.HasSuffix(op.Path, "}") {
 		a.router.NewRoute().Path(op.Path + "/").Methods(methods...).HandlerFunc(serve)
 	}

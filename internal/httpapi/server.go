@@ -110,6 +110,7 @@ func (s *Server) routes(a *api) {
 	s.routeTenants(a)
 	s.routeAudit(a)
 	s.routeOperations(a)
+	s.stated(a)
 }
 
 // layers puts around the router what every answer goes through, so that also

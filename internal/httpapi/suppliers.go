@@ -29,7 +29,7 @@ type supplierInput struct{ SupplierPath }
 
 // SupplierTexts are the members that may be null.
 type SupplierTexts struct {
-	LogoURL      Opt[string] `json:"logo_url,omitzero" maxLength:"2048"`
+	LogoURL      Opt[string] `json:"logo_url,omitzero" maxLength:"2048" pattern:"^(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?|[A-Za-z0-9._~-]*(/([!-$&-.0-~]|%[0-9A-Fa-f]{2})([!-$&-~]|%[0-9A-Fa-f]{2})*|/|[?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?)$" patternDescription:"an http or https URL, or a path" example:"https://example.com/logo.png"`
 	LegalName    Opt[string] `json:"legal_name,omitzero" maxLength:"255"`
 	LegalAddress Opt[string] `json:"legal_address,omitzero" maxLength:"255"`
 	LegalDetails Opt[string] `json:"legal_details,omitzero" maxLength:"4000"`

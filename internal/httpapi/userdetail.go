@@ -23,7 +23,7 @@ func (s *Server) detailOf(ctx context.Context, by caller, scope authz.Scope, u p
 		return userDetailBody{}, err
 	}
 	body := userDetailBody{UserBody: showUser(by, u, who)}
-	suppliers, err := s.supplierInfos(ctx, body.UserBody.Supplier)
+	suppliers, err := s.supplierInfos(ctx, body.SupplierID)
 	body.UserDetail = showUserDetail(u, suppliers, memberships)
 	return body, err
 }
@@ -36,7 +36,7 @@ func (s *Server) detailAfter(ctx context.Context, by caller, r commands.Receipt)
 	u := projections.FoldUser(past)
 	who := s.peopleAfter(ctx, by, u.CreatedBy, u.UpdatedBy)
 	body = userDetailBody{UserBody: showUser(by, u, who)}
-	suppliers, err := s.supplierInfos(ctx, body.UserBody.Supplier)
+	suppliers, err := s.supplierInfos(ctx, body.SupplierID)
 	if err != nil {
 		s.Logger.WarnContext(ctx, "an answer lacks the name of a supplier", "error", err, "request_id", by.requestID)
 	}

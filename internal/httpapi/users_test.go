@@ -86,7 +86,7 @@ func TestUsersOfTheWrongShape(t *testing.T) {
 	for _, path := range []string{"/users/x", "/users/me2", "/users/%00", "/suppliers/x", "/api-keys/x", "/audit/events/x", "/audit/events/0", "/audit/events/-1"} {
 		k.as(k.root, "GET", path, "", 422)
 	}
-	k.as(k.root, "PATCH", "/users/me", `{}`, 422)
+	k.as(k.root, "PATCH", "/users/me", `{}`, 405) // it is a path of its own
 	k.as(k.root, "POST", "/users", "{\"email\":\"E\u0301va@ex\u00e4mple.com\"}", 201).wants(t, map[string]any{"email": "\u00e9va@ex\u00e4mple.com"})
 	k.as(k.root, "POST", "/users", "{\"email\":\"\u00c9VA@ex\u00e4mple.com\"}", 409)
 }
