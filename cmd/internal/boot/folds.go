@@ -22,7 +22,7 @@ func (t *Telemetry) TraceFold(projection string, fold func(context.Context, even
 		if len(b.Events) == 0 {
 			return fold(ctx, b)
 		}
-		ctx, span := tracer.Start(ctx, "fold "+projection, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(causes(b)...),
+		ctx, span := tracer.Start(ctx, "fold "+projection, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(causes(ctx, b)...),
 			trace.WithAttributes(
 				attribute.String("tenure.projection", projection),
 				attribute.Int64("tenure.position", int64(b.Through.Position)),
@@ -38,7 +38,8 @@ func (t *Telemetry) TraceFold(projection string, fold func(context.Context, even
 }
 
 // causes are links to the commands of a batch, each once.
-func causes(b events.Batch) []trace.Link {
+func causes(ctx context.Context, b events.Batch) []trace.Link {
+	none := trace.ContextWithSpanContext(ctx, trace.SpanContext{}) // or ours would be taken for what cannot be read
 	var links []trace.Link
 	seen := make(map[string]bool)
 	for _, e := range b.Events {
@@ -47,7 +48,7 @@ func causes(b events.Batch) []trace.Link {
 			continue
 		}
 		seen[parent] = true
-		from := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": parent})
+		from := propagation.TraceContext{}.Extract(none, propagation.MapCarrier{"traceparent": parent})
 		if cause := trace.SpanContextFromContext(from); cause.IsValid() {
 			links = append(links, trace.Link{SpanContext: cause})
 		}

@@ -36,7 +36,7 @@ func TestASpanNamesTheCommandsThatLedToIt(t *testing.T) {
 	for i := range 2 * maxLinks {
 		batch.Events = append(batch.Events, events.Recorded{Meta: events.Meta{Traceparent: fmt.Sprintf("00-0af7651916cd43dd8448eb211c80319c-%016x-01", i+1)}})
 	}
-	if got := len(causes(batch)); got != maxLinks {
+	if got := len(causes(t.Context(), batch)); got != maxLinks {
 		t.Errorf("%d links, want %d", got, maxLinks)
 	}
 }
