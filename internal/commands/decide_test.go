@@ -296,7 +296,9 @@ func TestParseEmail(t *testing.T) {
 			t.Errorf("ParseEmail(%q) = %q, %v; want %q", given, got, ok, want)
 		}
 	}
-	for _, bad := range []string{"", "a", "@x", "a@", "Ada <a@b>", "a@b, c@d", "a @b", "a@b\n", "<a@b>", "a@b\x00", "\"a b\"@c.d", string(make([]byte, 300)) + "@b"} {
+	for _, bad := range []string{
+		"a@b*c", "a@-b.c", "a@b-.c", "a@b_c.d", "a@b!",
+		"", "a", "@x", "a@", "Ada <a@b>", "a@b, c@d", "a @b", "a@b\n", "<a@b>", "a@b\x00", "\"a b\"@c.d", string(make([]byte, 300)) + "@b"} {
 		if got, ok := ParseEmail(bad); ok {
 			t.Errorf("ParseEmail(%q) = %q, want a refusal", bad, got)
 		}

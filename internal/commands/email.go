@@ -25,10 +25,26 @@ func ParseEmail(s string) (string, bool) {
 		return "", false
 	}
 	local, domain, _ := strings.Cut(folded, "@")
-	if local == "" || domain == "" || len(local) > 64 {
+	if local == "" || len(local) > 64 || !isDomain(domain) {
 		return "", false
 	}
 	return folded, true
+}
+
+// isDomain tells whether a text is the name of a host, as far as its spelling
+// goes: labels of letters, digits and hyphens inside. The grammar of mail takes
+// more, to which no mail was ever sent.
+func isDomain(s string) bool {
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") || strings.ContainsFunc(label, notInLabel) {
+			return false
+		}
+	}
+	return true
+}
+
+func notInLabel(c rune) bool {
+	return c != '-' && !unicode.IsLetter(c) && !unicode.IsDigit(c) && !unicode.IsMark(c)
 }
 
 func strange(r rune) bool {
