@@ -55,8 +55,8 @@ func WithOrigin(ctx context.Context, o Origin) context.Context {
 // Receipt is the answer to a command that is durable.
 type Receipt struct {
 	Log events.LogID
-	// Position is that of the last event, or of the newest event of the
-	// stream when there was nothing to change.
+	// Position is that of the last event, or of the newest event that was read
+	// when there was nothing to change.
 	Position events.Position
 	// Stream is what the command is about, and Version the one it has now.
 	Stream  events.Stream

@@ -44,8 +44,11 @@ type answer struct {
 func (h *Handler) names(by authz.Principal) []eventlog.Idempotency {
 	o := h.terms.Once
 	principal := string(by.UserID())
-	if principal == "" {
+	switch {
+	case principal == "":
 		principal = "system " + by.SystemReason()
+	case by.Narrowed(): // or it would be told what another key of its owner's may see
+		principal += " " + string(by.KeyID())
 	}
 	keys, requests := h.Digest(purpose("key", []byte(o.Key))), h.Digest(purpose("request", o.Request))
 	names := make([]eventlog.Idempotency, len(keys))
@@ -107,8 +110,8 @@ func (h *Handler) again(ctx context.Context, c change, response string, last eve
 	if r.streams, err = h.recallStreams(ctx, r.Stream, r.History, last); err != nil {
 		return Receipt{}, err
 	}
-	if a.Events == 0 && a.Version > 0 {
-		r.Position = r.History[a.Version-1].Position
+	if a.Events == 0 {
+		r.Position = newest(r.streams)
 	}
 	return r, h.recall(ctx, &r, last-events.Position(a.Events), last)
 }

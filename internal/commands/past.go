@@ -107,10 +107,20 @@ func (p *past) unchanged(ctx context.Context) (Receipt, error) {
 func (p *past) standing(log events.LogID) Receipt {
 	history := p.of(p.main())
 	r := Receipt{Log: log, Stream: p.main(), Version: p.version(p.main()), History: history, streams: p.streams}
-	if n := len(history); n > 0 {
-		r.Position = history[n-1].Position
-	}
+	r.Position = newest(p.streams)
 	return r
+}
+
+// newest is the last position in some streams: what a command finds done is
+// done there at the latest, in whichever of them.
+func newest(streams map[events.Stream][]events.Recorded) events.Position {
+	var last events.Position
+	for _, history := range streams {
+		if n := len(history); n > 0 {
+			last = max(last, history[n-1].Position)
+		}
+	}
+	return last
 }
 
 // receipt is what was appended, as it stands in the log now.

@@ -38,7 +38,7 @@ type change struct {
 	decide func(by authz.Principal, p *past) (decision, error)
 	// version is that of what the command is about, where it is not the one of
 	// its stream.
-	version func(p *past) events.Version
+	version func(by authz.Principal, p *past) events.Version
 	// taken is the fault for a claim of this kind that another holds.
 	taken map[string]*fault.Fault
 	// shownOnce: the answer holds a secret that nobody keeps, so it cannot be
@@ -142,7 +142,7 @@ func (h *Handler) attempt(ctx context.Context, by authz.Principal, c change, att
 		}
 	}
 	d, err := c.decide(by, p)
-	if d, err = h.terms.IfMatch.weigh(c.versionOf(p), d, err); err != nil {
+	if d, err = h.terms.IfMatch.weigh(c.versionOf(by, p), d, err); err != nil {
 		return Receipt{}, err
 	}
 	if len(d.writes) == 0 && h.terms.Once == nil {
@@ -160,9 +160,9 @@ func (h *Handler) attempt(ctx context.Context, by authz.Principal, c change, att
 }
 
 // versionOf is the version that a precondition is about.
-func (c change) versionOf(p *past) events.Version {
+func (c change) versionOf(by authz.Principal, p *past) events.Version {
 	if c.version != nil {
-		return c.version(p)
+		return c.version(by, p)
 	}
 	return p.version(p.main())
 }

@@ -119,7 +119,7 @@ func (h *Handler) ReplaceMemberships(ctx context.Context, by authz.Principal, c 
 		decide: func(by authz.Principal, _ *past) (decision, error) {
 			return entitled{by, suppliers}.document(x, &c.Document)
 		},
-		version: func(p *past) events.Version { return x.documentVersion(by, p) },
+		version: func(by authz.Principal, p *past) events.Version { return x.documentVersion(by, p) },
 	})
 }
 
@@ -128,7 +128,7 @@ func (h *Handler) ReplaceMemberships(ctx context.Context, by authz.Principal, c 
 func (x person) documentVersion(by authz.Principal, p *past) events.Version {
 	var sum events.Version
 	for _, m := range x.memberships {
-		if by.UserID() == x.id || by.UserScope().Sees(authz.Tags{Tenants: []events.TenantID{m.supplier}}) {
+		if by.UserID() == x.id && by.SeesTenant(m.supplier) || by.UserScope().Sees(authz.Tags{Tenants: []events.TenantID{m.supplier}}) {
 			sum += p.version(m.stream)
 		}
 	}

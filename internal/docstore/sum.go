@@ -172,6 +172,8 @@ func SumOfPart[T any](k Key, doc *T) (Sum, error) {
 type Whole struct {
 	State
 	Sums map[Key]Sum
+	// Parked are those of the documents that are.
+	Parked map[Key]bool
 }
 
 // Same tells whether it holds the same documents, wherever it is.
@@ -190,12 +192,13 @@ func (p Partitions[T]) Whole(ctx context.Context, s authz.Scope, i Partition) (W
 		return Whole{}, failed(ctx, "read "+p.model.String(), err)
 	}
 	fields := answer.Val()
-	whole := Whole{Sums: make(map[Key]Sum, len(fields))}
+	whole := Whole{Sums: make(map[Key]Sum, len(fields)), Parked: make(map[Key]bool)}
 	var checkpoint, ready any
 	for name, text := range fields {
 		key, isDocument := strings.CutPrefix(name, document)
 		switch {
 		case isDocument:
+			whole.Parked[Key(key)] = isHeld(text)
 			whole.Sums[Key(key)] = Sum{Key: Key(key), Shown: true, Hash: sha256.Sum256([]byte(text))}
 		case name == checkpointField:
 			checkpoint = text

@@ -35,8 +35,17 @@ type MembershipEntry struct {
 
 // Equal tells whether two entries give the same.
 func (e MembershipEntry) Equal(other MembershipEntry) bool {
-	return reflect.DeepEqual(e.plain(), other.plain()) && bytes.Equal(e.Limits, other.Limits) &&
-		bytes.Equal(e.Flags, other.Flags) && bytes.Equal(e.Metadata, other.Metadata)
+	return reflect.DeepEqual(e.plain(), other.plain()) && sameText(e.Limits, other.Limits) &&
+		sameText(e.Flags, other.Flags) && sameText(e.Metadata, other.Metadata)
+}
+
+// sameText compares objects as the log spells them: with some characters
+// escaped that a client need not escape.
+func sameText(a, b json.RawMessage) bool {
+	var one, two bytes.Buffer
+	json.HTMLEscape(&one, a)
+	json.HTMLEscape(&two, b)
+	return bytes.Equal(one.Bytes(), two.Bytes())
 }
 
 // plain is an entry without what is compared by its bytes, in which an empty

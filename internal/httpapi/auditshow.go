@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"tenure/internal/events"
@@ -11,7 +12,7 @@ import (
 
 // showEvent is an event for an auditor, without what opens something.
 func showEvent(by caller, e events.Recorded) (auditEvent, error) {
-	data, err := showPayload(e)
+	data, err := showPayload(inSight(by, e))
 	if err != nil {
 		return auditEvent{}, fmt.Errorf("httpapi: show the event at %d: %w", e.Position, err)
 	}
@@ -19,6 +20,19 @@ func showEvent(by caller, e events.Recorded) (auditEvent, error) {
 		Position: e.Position, Tenant: e.Stream.Tenant, StreamType: e.Stream.Type, StreamID: e.Stream.ID, Version: e.Version,
 		EventID: e.ID.String(), Type: e.Type, Schema: e.Schema, Data: data, RecordedAt: e.RecordedAt.UTC(), Meta: showMeta(e.Meta, by.IsSuperAdmin() || actedByAuthority(e.Meta)),
 	}, nil
+}
+
+// inSight is an event as a reader of one supplier's log is told of it: of the
+// suppliers that a key was limited to only his own.
+func inSight(by caller, e events.Recorded) events.Recorded {
+	issued, ok := e.Payload.(events.APIKeyIssued)
+	if !ok || by.IsSuperAdmin() || issued.Tenants == nil {
+		return e
+	}
+	told := slices.DeleteFunc(slices.Clone(*issued.Tenants), func(t events.TenantID) bool { return t != by.Tenant() })
+	issued.Tenants = &told
+	e.Payload, e.Data = issued, nil
+	return e
 }
 
 // actedByAuthority tells whether an actor had authority in the supplier whose

@@ -223,3 +223,24 @@ func TestALimitedKeyTellsOfItsSuppliersAlone(t *testing.T) {
 	w.ask("in both", "", "GET", "/me/capabilities", "", "200").wants(t, map[string]any{"multi_tenant": true})
 	w.holds("ada", "A supplier_admin, B viewer, global viewer")
 }
+
+// TestAKeyOfAnothersUserTellsOfNoOtherSupplier: a key's events are in the log of
+// the supplier that made its owner, who may have limited it to others.
+func TestAKeyOfAnothersUserTellsOfNoOtherSupplier(t *testing.T) {
+	t.Parallel()
+	w := newTown(t, map[string]string{"admin": "A supplier_admin", "admin of all": "global supplier_admin"})
+	w.names["shared"] = w.made(w.keys["admin"], w.names["A"], "")
+	w.as(w.root, "PUT", w.fill("/users/{shared}/memberships/supplier/{B}"), `{"role":"viewer"}`, 200)
+	key := w.issue(commands.Receipt{}, events.UserID(w.names["shared"]))
+	w.as(key, "POST", "/api-keys", w.fill(`{"name":"for the other","tenants":["{B}"]}`), 201)
+	for person, told := range map[string]bool{"admin": false, "root": true} {
+		got := w.ask(person, "A", "GET", "/audit/events?limit=1000&type=api_key.issued", "", "200")
+		if strings.Contains(got.text, w.names["B"]) != told || !strings.Contains(got.text, "for the other") {
+			t.Errorf("%s is told of B: %v: %s", person, !told, got.text)
+		}
+	}
+	// One who is visible nowhere sees his own memberships all the same.
+	for _, path := range []string{"/users/{admin of all}", "/users/{admin of all}/memberships"} {
+		w.ask("admin of all", "A", "GET", path, "", "200")
+	}
+}

@@ -74,7 +74,7 @@ func (s *Server) routeMemberships(a *api) {
 
 func (s *Server) getMemberships(ctx context.Context, by caller, in *userInput) (*answer[membershipDoc], error) {
 	scope := s.sightOf(by, in.ID)
-	u, err := s.Users.Get(ctx, by.UserScope(), in.ID)
+	u, err := s.Users.Get(ctx, scope, in.ID)
 	if err != nil {
 		return nil, orMissing(err, userNotFound())
 	}

@@ -23,10 +23,7 @@ type done struct {
 // command is durable by then, so running out of time is no failure. A caller
 // who prefers not to wait is told whether they show it already.
 func (s *Server) awaitVisible(ctx context.Context, by caller, r commands.Receipt) bool {
-	shown := r.Events
-	if len(shown) == 0 && len(r.History) > 0 {
-		shown = r.History[len(r.History)-1:]
-	}
+	shown := r.Events // none: whoever did what was found done, all have to show it
 	wait := s.Wait
 	if by.reply.async {
 		wait = 0

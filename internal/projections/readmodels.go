@@ -41,6 +41,9 @@ type readModel struct {
 	behind func(ctx context.Context, s stores, generation, other int) (bool, error)
 	// bulk writes a generation from the beginning of the log to a place.
 	bulk func(s stores, generation int, through events.Mark, skip int, o options) bulk
+	// unread sees to it that nobody takes a generation for an answer that is not
+	// folded any more; nil where its absence does.
+	unread func(ctx context.Context, s stores, generation int) error
 	// drop removes what is left of a generation.
 	drop func(ctx context.Context, s stores, generation int) error
 	// compare sets the documents of two generations against each other.
@@ -145,6 +148,13 @@ func inPartitions[T any](p Projection[T]) readModel {
 		},
 		bulk: func(s stores, generation int, through events.Mark, _ int, o options) bulk {
 			return bulkInRedis(p.At(generation), s.redis, through, o)
+		},
+		unread: func(ctx context.Context, s stores, generation int) error {
+			all := make([]docstore.Partition, docstore.PartitionCount)
+			for i := range all {
+				all[i] = docstore.Partition(i)
+			}
+			return docstore.PartitionsIn[T](s.redis, p.At(generation).Model()).MarkUnready(ctx, all)
 		},
 		drop: func(ctx context.Context, s stores, generation int) error {
 			return s.redis.Drop(ctx, p.At(generation).Model())

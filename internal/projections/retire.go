@@ -56,8 +56,15 @@ func (r *Rebuilder) giveUp(ctx context.Context, name string, change func(*docsto
 	}
 	// Whoever still folds it would begin it anew after it was dropped, and
 	// whoever still reads it would take its absence for an answer.
-	if err := pause(ctx, lease); err != nil {
-		return err
+	// In Redis it stands as it was: rights would be honoured there that have been
+	// taken away since. Who still folds it may mark it once more, for a beat.
+	for _, wait := range []time.Duration{3 * beatEvery, lease} {
+		if err := r.unread(ctx, m, reg.Retired); err != nil {
+			return err
+		}
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
 	}
 	for _, generation := range reg.Retired {
 		if err := m.drop(ctx, r.stores(), generation); err != nil {
@@ -69,6 +76,18 @@ func (r *Rebuilder) giveUp(ctx context.Context, name string, change func(*docsto
 		return nil
 	})
 	return err
+}
+
+func (r *Rebuilder) unread(ctx context.Context, m readModel, retired []int) error {
+	if m.unread == nil {
+		return nil
+	}
+	for _, generation := range retired {
+		if err := m.unread(ctx, r.stores(), generation); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // errInterrupted says that what was retired is still there.

@@ -414,21 +414,34 @@ func (d *partsVerify[T]) both(ctx context.Context, i docstore.Partition, docs ma
 	return whole, wanted, nil
 }
 
-// mend writes what differs, where the partition still is.
+// left tells how many parked documents stay as they are: what waits beside
+// each is for retry to apply.
+func left(parked map[docstore.Key]bool) (n int64) {
+	for _, is := range parked {
+		if is {
+			n++
+		}
+	}
+	return n
+}
+
+// mend writes what differs, where the partition still is, but for what is
+// parked.
 func (d *partsVerify[T]) mend(ctx context.Context, i docstore.Partition, whole docstore.Whole, wanted map[docstore.Key]docstore.Sum,
 	docs map[docstore.Key]*docstore.Document[T], count int64,
 ) error {
 	m := docstore.Move[T]{Partition: i, From: whole.Checkpoint, To: whole.Checkpoint, Docs: make(map[docstore.Key]*T)}
 	for k := range whole.Sums {
-		if at(wanted, k) == nil {
+		if at(wanted, k) == nil && !whole.Parked[k] {
 			m.Docs[k] = nil
 		}
 	}
 	for k, want := range wanted {
-		if got := at(whole.Sums, k); got == nil || !got.Equal(want) {
+		if got := at(whole.Sums, k); (got == nil || !got.Equal(want)) && !whole.Parked[k] {
 			m.Docs[k] = docs[k].Body
 		}
 	}
+	count -= left(whole.Parked)
 	raced, err := d.store.Move(ctx, []docstore.Move[T]{m})
 	if err == nil && len(raced) > 0 {
 		err = errRaces
