@@ -298,7 +298,8 @@ func TestParseEmail(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"a@b*c", "a@-b.c", "a@b-.c", "a@b_c.d", "a@b!",
-		"", "a", "@x", "a@", "Ada <a@b>", "a@b, c@d", "a @b", "a@b\n", "<a@b>", "a@b\x00", "\"a b\"@c.d", string(make([]byte, 300)) + "@b"} {
+		"", "a", "@x", "a@", "Ada <a@b>", "a@b, c@d", "a @b", "a@b\n", "<a@b>", "a@b\x00", "\"a b\"@c.d", string(make([]byte, 300)) + "@b",
+	} {
 		if got, ok := ParseEmail(bad); ok {
 			t.Errorf("ParseEmail(%q) = %q, want a refusal", bad, got)
 		}
