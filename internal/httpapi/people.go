@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"tenure/internal/events"
@@ -15,19 +16,24 @@ type people struct {
 	partial bool
 }
 
-// peopleOf looks up who did things.
-func (s *Server) peopleOf(ctx context.Context, ids ...events.UserID) (people, error) {
-	var known []events.UserID
+// peopleOf looks up who did things, as far as they are not among those whose
+// e-mails are known already: the caller's, and that of whom is shown.
+func (s *Server) peopleOf(ctx context.Context, known map[events.UserID]string, ids ...events.UserID) (people, error) {
+	var unknown []events.UserID
 	for _, id := range ids {
-		if id != "" {
-			known = append(known, id)
+		if _, ok := known[id]; id != "" && !ok {
+			unknown = append(unknown, id)
 		}
 	}
-	if len(known) == 0 {
-		return people{}, nil
+	if len(unknown) == 0 {
+		return people{emails: known}, nil
 	}
-	emails, err := s.Users.Emails(ctx, known)
-	return people{emails: emails}, err
+	emails, err := s.Users.Emails(ctx, unknown)
+	if err != nil {
+		return people{}, err
+	}
+	maps.Copy(emails, known)
+	return people{emails: emails}, nil
 }
 
 // peopleAfter is peopleOf for the answer to a command, which is given also
@@ -36,7 +42,7 @@ func (s *Server) peopleAfter(ctx context.Context, by caller, ids ...events.UserI
 	if by.reply.async && !slices.ContainsFunc(ids, func(id events.UserID) bool { return id != "" && id != by.UserID() }) {
 		return people{emails: map[events.UserID]string{by.UserID(): by.Email()}}
 	}
-	p, err := s.peopleOf(ctx, ids...)
+	p, err := s.peopleOf(ctx, nil, ids...)
 	if err != nil {
 		s.Logger.WarnContext(ctx, "an answer lacks e-mails", "error", err, "request_id", by.requestID)
 		return people{emails: map[events.UserID]string{by.UserID(): by.Email()}, partial: true}

@@ -18,7 +18,7 @@ func (s *Server) detailOf(ctx context.Context, by caller, scope authz.Scope, u p
 		return userDetailBody{}, err
 	}
 	memberships = by.told(memberships)
-	who, err := s.peopleOf(ctx, u.CreatedBy, u.UpdatedBy)
+	who, err := s.peopleOf(ctx, map[events.UserID]string{by.UserID(): by.Email(), u.ID: u.Email}, u.CreatedBy, u.UpdatedBy)
 	if err != nil {
 		return userDetailBody{}, err
 	}

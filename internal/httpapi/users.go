@@ -86,7 +86,7 @@ func (s *Server) listUsers(ctx context.Context, by caller, in *usersInput) (*lis
 	for _, u := range found.Items {
 		ids = append(ids, u.CreatedBy, u.UpdatedBy)
 	}
-	who, err := s.peopleOf(ctx, ids...)
+	who, err := s.peopleOf(ctx, map[events.UserID]string{by.UserID(): by.Email()}, ids...)
 	if err != nil {
 		return nil, err
 	}
