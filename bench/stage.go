@@ -63,7 +63,7 @@ func (s *stage) appender(ctx context.Context, address string) (*eventlog.Appende
 	if err != nil {
 		return nil, err
 	}
-	a := eventlog.NewAppender(pool, slog.Default(), eventlog.Config{}) //nolint:contextcheck // nobody can cancel what others wait for
+	a := eventlog.NewAppender(pool, slog.Default(), eventlog.Config{})
 	s.onClose(a.Close)
 	return a, nil
 }

@@ -64,8 +64,7 @@ func assemble(ctx context.Context, r *boot.Running, s boot.API) (*parts, error) 
 	if err != nil {
 		return nil, errors.Join(err, p.close(ctx))
 	}
-	p.appender = eventlog.NewAppender( //nolint:contextcheck // nobody can cancel what others wait for
-		p.writer, r.Logger, eventlog.Config{Observe: observe})
+	p.appender = eventlog.NewAppender(p.writer, r.Logger, eventlog.Config{Observe: observe})
 	p.progress = projections.NewProgress(p.generations)
 	listening, deaf := context.WithCancel(context.WithoutCancel(ctx)) // those who wait at the end still hear
 	p.deaf = deaf

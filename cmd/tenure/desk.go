@@ -42,8 +42,7 @@ func (t *terminal) sit(ctx context.Context, s boot.Admin, why string, use func(*
 	}
 	defer pool.Close()
 	logger := slog.New(slog.NewTextHandler(t.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	appender := eventlog.NewAppender( //nolint:contextcheck // nobody can cancel what others wait for
-		pool, logger, eventlog.Config{})
+	appender := eventlog.NewAppender(pool, logger, eventlog.Config{})
 	defer func() { err = errors.Join(err, finish(ctx, appender)) }()
 	return use(&desk{
 		Handler: &commands.Handler{

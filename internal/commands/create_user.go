@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 
 	"tenure/internal/authz"
@@ -110,13 +111,13 @@ func (c CreateUser) roleOf() events.Role {
 	role := c.Role
 	if doc := c.Memberships; doc != nil {
 		if doc.DefaultRole != nil {
-			role = orElse(role, *doc.DefaultRole)
+			role = cmp.Or(role, *doc.DefaultRole)
 		}
 		if len(doc.Entries) > 0 {
-			role = orElse(role, doc.Entries[0].Role)
+			role = cmp.Or(role, doc.Entries[0].Role)
 		}
 	}
-	return orElse(role, events.Viewer)
+	return cmp.Or(role, events.Viewer)
 }
 
 // needsScope tells whether a role means something only within a supplier.

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -91,7 +92,7 @@ func (c entitled) replace(x person, doc *Document) (decision, error) {
 func (c entitled) set(x person, e Entry, place func(member string) string) (decision, error) {
 	former, _ := x.membership(e.Supplier)
 	if e.Role == "" {
-		e.Role = orElse(x.defaultRole, x.role)
+		e.Role = cmp.Or(x.defaultRole, x.role)
 	}
 	if err := c.mayGrant(e, former); err != nil {
 		return decision{}, err
@@ -172,12 +173,4 @@ func (c entitled) newDefaultRole(x person, doc *Document) ([]events.Payload, err
 		return nil, fault.At(doc.At+".default_role", "role_not_allowed", "No membership gives the role super_admin.")
 	}
 	return []events.Payload{events.UserDefaultRoleChanged{User: x.id, Role: *doc.DefaultRole}}, x.ownedBy(c.by)
-}
-
-func orElse[V comparable](v, otherwise V) V {
-	var none V
-	if v == none {
-		return otherwise
-	}
-	return v
 }

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,17 +101,10 @@ func (f *Feed) enlistAll(consumers []Consumer) ([]*runner, error) {
 func (f *Feed) drain(running context.Context) (work context.Context, cut context.CancelFunc) {
 	work, cut = context.WithCancel(context.WithoutCancel(running))
 	context.AfterFunc(running, func() {
-		late := time.AfterFunc(orElse(f.Grace, 10*time.Second), cut)
+		late := time.AfterFunc(cmp.Or(f.Grace, 10*time.Second), cut)
 		context.AfterFunc(work, func() { late.Stop() })
 	})
 	return work, cut
-}
-
-func orElse(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
 }
 
 func (f *Feed) logger() *slog.Logger {

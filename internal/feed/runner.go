@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ func newRunner(f *Feed, c Consumer) *runner {
 		consumer: c,
 		pool:     f.Pool,
 		logger:   f.logger().With("consumer", c.Name),
-		poll:     orElse(f.Poll, time.Second),
+		poll:     cmp.Or(f.Poll, time.Second),
 		wake:     make(chan struct{}, 1),
 		done:     make(chan struct{}),
 	}

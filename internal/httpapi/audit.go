@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -107,7 +108,7 @@ func (s *Server) listEvents(ctx context.Context, by caller, in *auditInput) (*au
 	if accepts(in.Accept, ndjson) {
 		return s.streamEvents(ctx, by, r, in.Limit)
 	}
-	page, err := r.page(ctx, orElse(in.Limit, auditLimit))
+	page, err := r.page(ctx, cmp.Or(in.Limit, auditLimit))
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -90,7 +91,7 @@ func (b *EntryBody) supplier(where string) (events.TenantID, []fault.Detail) {
 // entry reads what the schema of an entry cannot say.
 func (t *EntryTerms) entry(where string) (events.MembershipEntry, []fault.Detail) {
 	e := events.MembershipEntry{
-		ResellerScope: events.Extent(orElse(t.ResellerScope, "list")), AddressScope: events.Extent(orElse(t.AddressScope, "list")),
+		ResellerScope: events.Extent(cmp.Or(t.ResellerScope, "list")), AddressScope: events.Extent(cmp.Or(t.AddressScope, "list")),
 		Limits: json.RawMessage(t.Limits), Flags: json.RawMessage(t.Flags), Metadata: json.RawMessage(t.Metadata),
 	}
 	var wrong []fault.Detail

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -31,7 +32,7 @@ func onceOf(r *http.Request, op *huma.Operation, tenant events.TenantID, body []
 	case len(lines) > 1 || lines[0] == "" || !utf8.ValidString(lines[0]) || utf8.RuneCountInString(lines[0]) > maxIdempotencyKey:
 		return nil, "must be 1 to " + strconv.Itoa(maxIdempotencyKey) + " characters, once"
 	}
-	once = &commands.Once{Tenant: orElse(tenant, events.Platform), Route: op.Method + " " + concretePath(r, op), Key: lines[0]}
+	once = &commands.Once{Tenant: cmp.Or(tenant, events.Platform), Route: op.Method + " " + concretePath(r, op), Key: lines[0]}
 	once.Request = append([]byte(once.Route+"?"+r.URL.RawQuery+"\n"), body...)
 	return once, ""
 }

@@ -1,7 +1,7 @@
 package httpapi
 
 import (
-	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -13,10 +13,9 @@ import (
 func withRecover(logger *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := &answerWriter{ResponseWriter: w}
-		ctx := r.Context()
-		defer func() { //nolint:contextcheck // it is the request's
+		defer func() {
 			if cause := recover(); cause != nil {
-				afterPanic(ctx, logger, answer, cause, requestIDOf(r))
+				afterPanic(r, logger, answer, cause)
 			}
 		}()
 		next.ServeHTTP(answer, r)
@@ -24,9 +23,9 @@ func withRecover(logger *slog.Logger, next http.Handler) http.Handler {
 }
 
 // afterPanic is called while the panic's stack is still there to be logged.
-func afterPanic(ctx context.Context, logger *slog.Logger, answer *answerWriter, cause any, requestID string) {
-	//nolint:errorlint // The sentinel is compared as net/http does.
-	if cause == http.ErrAbortHandler || ctx.Err() != nil {
+func afterPanic(r *http.Request, logger *slog.Logger, answer *answerWriter, cause any) {
+	ctx, requestID := r.Context(), requestIDOf(r)
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) || ctx.Err() != nil {
 		panic(http.ErrAbortHandler) // on purpose, or nobody is there to answer
 	}
 	logger.ErrorContext(ctx, "a handler panicked", "cause", cause, "stack", string(debug.Stack()), "request_id", requestID)

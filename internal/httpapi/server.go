@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -134,12 +135,12 @@ func (s *Server) layers(h http.Handler) (http.Handler, error) {
 // withDefaults is a copy of s in which everything is set, or what is missing.
 func (s *Server) withDefaults() (*Server, error) {
 	c := *s
-	c.Prefix = "/" + strings.Trim(orElse(c.Prefix, "/api/v1"), "/")
-	c.TenantHeader = orElse(c.TenantHeader, "X-Tenant-ID")
-	c.DefaultTenant = orElse(c.DefaultTenant, "platform")
-	c.Version = orElse(c.Version, "dev")
-	c.Wait = orElse(c.Wait, 2*time.Second)
-	c.TokenWait = orElse(c.TokenWait, 5*time.Second)
+	c.Prefix = "/" + strings.Trim(cmp.Or(c.Prefix, "/api/v1"), "/")
+	c.TenantHeader = cmp.Or(c.TenantHeader, "X-Tenant-ID")
+	c.DefaultTenant = cmp.Or(c.DefaultTenant, "platform")
+	c.Version = cmp.Or(c.Version, "dev")
+	c.Wait = cmp.Or(c.Wait, 2*time.Second)
+	c.TokenWait = cmp.Or(c.TokenWait, 5*time.Second)
 	switch {
 	case c.Logger == nil || c.Traces == nil || c.Meters == nil || c.Propagator == nil:
 		return nil, errors.New("httpapi: logger, traces, meters and propagator must be set")
@@ -147,13 +148,4 @@ func (s *Server) withDefaults() (*Server, error) {
 		return nil, errors.New("httpapi: identity must be set")
 	}
 	return &c, nil
-}
-
-// orElse is v, or what stands for its zero.
-func orElse[T comparable](v, zero T) T {
-	var none T
-	if v == none {
-		return zero
-	}
-	return v
 }

@@ -1,10 +1,6 @@
 package projections
 
 import (
-	"context"
-	"encoding/json"
-	"sync"
-
 	"tenure/internal/docstore"
 	"tenure/internal/events"
 )
@@ -35,66 +31,16 @@ func (a announcement) model() docstore.Model {
 	return docstore.Model{Projection: a.Projection, Version: a.Version, Generation: a.Generation}
 }
 
-// after is a when the one before it was not announced yet. What that one said
-// of parked documents must be heard too, unless a was made later and is Whole:
-// a beat looks at the store while batches go on, so it may come late.
-func (a announcement) after(b announcement) announcement {
-	if a.Whole && a.Position >= b.Position || len(b.Parked) == 0 && !b.More {
-		return a
+// and is what a and then next say together. What a says of parked documents
+// must be heard too, unless next was made later and is Whole: a beat looks at
+// the store while batches go on, so it may come late.
+func (a announcement) and(next announcement) announcement {
+	if next.Whole && next.Position >= a.Position || len(a.Parked) == 0 && !a.More {
+		return next
 	}
-	a.Parked, a.More, a.Whole = b.Parked.with(a.Parked), a.More || b.More, false
-	if len(a.Parked) > maxTold {
-		a.Parked, a.More = nil, true
+	next.Parked, next.More, next.Whole = a.Parked.with(next.Parked), next.More || a.More, false
+	if len(next.Parked) > maxTold {
+		next.Parked, next.More = nil, true
 	}
-	return a
-}
-
-// news is what is to be announced. A fold leaves it here and goes on: that
-// nobody can be told is no reason to stop folding.
-type news struct {
-	mu     sync.Mutex
-	latest map[docstore.Model]announcement
-	more   chan struct{} // room for one
-}
-
-func newNews() *news {
-	return &news{latest: make(map[docstore.Model]announcement), more: make(chan struct{}, 1)}
-}
-
-func (n *news) put(a announcement) {
-	n.mu.Lock()
-	n.latest[a.model()] = a.after(n.latest[a.model()])
-	n.mu.Unlock()
-	select {
-	case n.more <- struct{}{}:
-	default: // it is awake already
-	}
-}
-
-func (n *news) take() []announcement {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	var all []announcement
-	for model, a := range n.latest {
-		all = append(all, a)
-		delete(n.latest, model)
-	}
-	return all
-}
-
-// publish announces what is new until ctx ends. What cannot be announced is
-// dropped; the next beat says it again.
-func (n *news) publish(ctx context.Context, r *docstore.Redis) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-n.more:
-		}
-		message, err := json.Marshal(n.take())
-		if err != nil {
-			continue // structs of texts and numbers
-		}
-		_ = r.Publish(ctx, progressTopic, message)
-	}
+	return next
 }

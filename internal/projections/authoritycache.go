@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +41,7 @@ type AuthorityCache struct {
 	// hears of drops, and as long as others know that it has to be asked.
 	hearing, known atomic.Int64
 
-	hits, misses atomic.Uint64
+	hits, misses atomic.Int64
 }
 
 // kept is a document, with what has to be true for it to be served.
@@ -57,13 +58,13 @@ type epochs struct{ all, own uint64 }
 func newAuthorityCache(bound time.Duration, most int, clock func() time.Duration) *AuthorityCache {
 	return &AuthorityCache{
 		bound: bound, clock: clock,
-		kept: otter.Must(&otter.Options[docstore.Key, kept]{MaximumSize: orElse(most, maxKept)}),
+		kept: otter.Must(&otter.Options[docstore.Key, kept]{MaximumSize: cmp.Or(most, maxKept)}),
 	}
 }
 
 // Counts tell how many documents were served from here, and for how many Redis
 // was asked.
-func (c *AuthorityCache) Counts() (hits, misses uint64) {
+func (c *AuthorityCache) Counts() (hits, misses int64) {
 	if c == nil {
 		return 0, 0
 	}
@@ -126,8 +127,8 @@ func (c *AuthorityCache) find(m docstore.Model, keys []docstore.Key, docs map[do
 			missing = append(missing, k)
 		}
 	}
-	c.hits.Add(uint64(len(keys) - len(missing)))
-	c.misses.Add(uint64(len(missing)))
+	c.hits.Add(int64(len(keys) - len(missing)))
+	c.misses.Add(int64(len(missing)))
 	return missing
 }
 

@@ -2,10 +2,8 @@ package projections
 
 import (
 	"context"
-	"encoding/json"
 	"hash/fnv"
 	"slices"
-	"sync"
 
 	"tenure/internal/docstore"
 	"tenure/internal/events"
@@ -91,82 +89,27 @@ func (d drops) bounded() drops {
 	return d
 }
 
-// dropping is what is to be said of drops. A fold leaves it here and goes on,
-// as it does with news.
-type dropping struct {
-	mu     sync.Mutex
-	latest map[docstore.Model]drops
-	more   chan struct{} // room for one
-}
-
-func newDropping() *dropping {
-	return &dropping{latest: make(map[docstore.Model]drops), more: make(chan struct{}, 1)}
-}
-
-// of makes a build say what it drops: after each batch, when the documents are
+// dropping makes a build say what it drops: after each batch, when the documents are
 // in Redis and not before, or someone would read the former one again; and at
 // each beat, so that it is noticed when a message was lost.
 //
 // Dies the process after the fold, nobody hears of this batch. Whoever folds
 // next says that he is beyond it, and all is dropped.
-func (d *dropping) of(b *build, batch func(docstore.Model, events.Batch) drops) *build {
+func dropping(b *build, said *outbox[drops], batch func(docstore.Model, events.Batch) drops) *build {
 	fold, beat := b.fold, b.beat
 	b.fold = func(ctx context.Context, e events.Batch) (events.Mark, error) {
 		at, err := fold(ctx, e)
 		if err == nil {
-			d.put(batch(b.model, e))
+			said.put(batch(b.model, e))
 		}
 		return at, err
 	}
 	b.beat = func(ctx context.Context) (events.Mark, error) {
 		at, err := beat(ctx)
 		if err == nil && at.Log != (events.LogID{}) {
-			d.put(dropsIn(b.model, at))
+			said.put(dropsIn(b.model, at))
 		}
 		return at, err
 	}
 	return b
-}
-
-func (d *dropping) put(next drops) {
-	d.mu.Lock()
-	if former, waits := d.latest[next.model()]; waits {
-		next = former.and(next)
-	}
-	d.latest[next.model()] = next
-	d.mu.Unlock()
-	select {
-	case d.more <- struct{}{}:
-	default: // it is awake already
-	}
-}
-
-func (d *dropping) take() []drops {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var all []drops
-	for model, one := range d.latest {
-		all = append(all, one)
-		delete(d.latest, model)
-	}
-	return all
-}
-
-// publish says what is to be dropped until ctx ends. What cannot be said is
-// missed by those who hear the next.
-func (d *dropping) publish(ctx context.Context, r *docstore.Redis) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-d.more:
-		}
-		for _, one := range d.take() {
-			message, err := json.Marshal(one)
-			if err != nil {
-				continue // a struct of texts and numbers
-			}
-			_ = r.Publish(ctx, dropsTopic, message)
-		}
-	}
 }

@@ -94,8 +94,8 @@ func TestAMarkTellsNoHash(t *testing.T) {
 func TestNothingIsDroppedBeforeItIsWritten(t *testing.T) {
 	t.Parallel()
 	h := newHistory(1).user("ada", events.UserCreated{User: "ada"}, events.UserDisabled{User: "ada"})
-	d, fails := newDropping(), errRaces
-	b := d.of(&build{
+	d, fails := newOutbox[drops](), errRaces
+	b := dropping(&build{
 		model: Authorities.Model(),
 		fold: func(context.Context, events.Batch) (events.Mark, error) {
 			if said := d.take(); len(said) > 0 {
@@ -104,7 +104,7 @@ func TestNothingIsDroppedBeforeItIsWritten(t *testing.T) {
 			return h.mark(0), fails
 		},
 		beat: func(context.Context) (events.Mark, error) { return events.Mark{}, fails },
-	}, dropsOf(Authorities))
+	}, d, dropsOf(Authorities))
 	batch := h.batch(0, 2, Authorities.Types())
 	_, _ = b.fold(t.Context(), batch)
 	_, _ = b.beat(t.Context())

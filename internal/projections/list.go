@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -82,13 +83,13 @@ func list[T any](ctx context.Context, m *docstore.Mongo, live Live, p Projection
 	if err != nil {
 		return Listing[T]{}, err
 	}
-	next, err := page.next(p.Name, orElse(page.Sort, own), number, found.Last)
+	next, err := page.next(p.Name, cmp.Or(page.Sort, own), number, found.Last)
 	return Listing[T]{p.allShown(found.Items), found.Total, number, next}, err
 }
 
 // query is the page as its store knows it, with its number.
 func (p Page) query(model string, sorts map[string]docstore.Field, own string) (docstore.Query, int, error) {
-	number, size, sort := orElse(p.Number, 1), orElse(p.Size, defaultSize), orElse(p.Sort, own)
+	number, size, sort := cmp.Or(p.Number, 1), cmp.Or(p.Size, defaultSize), cmp.Or(p.Sort, own)
 	name, down := strings.CutPrefix(sort, "-")
 	field, known := sorts[name]
 	switch {
@@ -107,14 +108,6 @@ func (p Page) query(model string, sorts map[string]docstore.Field, own string) (
 	c, err := p.cursor(model, sort)
 	q.After = &c.After
 	return q, c.Number, err
-}
-
-func orElse[V comparable](v, otherwise V) V {
-	var zero V
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
 
 // common are the conditions that every list knows.

@@ -243,7 +243,7 @@ func TestAnnouncementsOfParkedDocumentsCross(t *testing.T) {
 	say("a beat that looked after", 12, true, true, "ada", "bob")
 	say("it was retried", 12, true, false, "bob")
 
-	n := newNews()
+	n := newOutbox[announcement]()
 	n.put(announcement{Position: 10, Parked: parkedKeys{"a": 9}})
 	n.put(announcement{Position: 8, Whole: true, Parked: parkedKeys{"b": 5}})
 	n.put(announcement{Position: 11})
@@ -260,6 +260,7 @@ func TestAnnouncementsOfParkedDocumentsCross(t *testing.T) {
 func TestAMarkQuotesNobody(t *testing.T) {
 	t.Parallel()
 	var nothing map[string]int
+	var none any
 	for name, tt := range map[string]struct {
 		fold func()
 		want string
@@ -268,7 +269,7 @@ func TestAMarkQuotesNobody(t *testing.T) {
 		"an error":         {func() { panic(errors.New("ada@example.org")) }, "the fold panics with a *errors.errorString (parkwait_test.go:"},
 		"Go's own":         {func() { nothing["ada@example.org"] = 1 }, "assignment to entry in nil map"},
 		"a long one":       {func() { panic(struct{ A, B, C int }{}) }, "the fold panics with a struct"},
-		"nil":              {func() { panic(nil) }, "panic called with nil argument"}, //nolint:govet // it is what is tested
+		"nil":              {func() { panic(none) }, "panic called with nil argument"},
 		"an ended context": {func() { panic(context.Canceled) }, "the fold panics with a"},
 	} {
 		p := Users

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -160,7 +161,7 @@ func (p *Progress) enter(g goal, concerns func(*track) bool, changed map[*track]
 	if len(w.missing) == 0 {
 		return nil, true
 	}
-	if limit := orElse(p.MaxWaiters, defaultWaiters); p.waiting >= limit {
+	if limit := cmp.Or(p.MaxWaiters, defaultWaiters); p.waiting >= limit {
 		return nil, false
 	}
 	p.waiting++

@@ -39,8 +39,8 @@ type Projector struct {
 
 	stores
 	models  []readModel
-	news    *news
-	drops   *dropping
+	news    *outbox[announcement]
+	drops   *outbox[drops]
 	changed chan struct{} // room for one
 	// only says which generations are folded, and that none is begun; nil: all
 	// that are to be.
@@ -76,7 +76,7 @@ func NewProjector(m *docstore.Mongo, r *docstore.Redis, head func(context.Contex
 
 func newProjector(s stores, models []readModel) *Projector {
 	return &Projector{
-		stores: s, models: models, news: newNews(), drops: newDropping(), changed: make(chan struct{}, 1),
+		stores: s, models: models, news: newOutbox[announcement](), drops: newOutbox[drops](), changed: make(chan struct{}, 1),
 		goals: make(map[docstore.Model]events.Position),
 	}
 }
@@ -100,14 +100,14 @@ func (p *Projector) Consumers() []Consumer {
 // Changed tells that Consumers gives others than before.
 func (p *Projector) Changed() <-chan struct{} { return p.changed }
 
-func (b *build) consumer(n *news) Consumer {
+func (b *build) consumer(news *outbox[announcement]) Consumer {
 	return Consumer{
 		Name: b.model.String(), Types: b.types, Resume: b.resume,
 		Fold: func(ctx context.Context, batch events.Batch) error {
 			at, err := b.fold(ctx, batch)
 			b.note(batch, err)
 			if err == nil {
-				n.put(b.folded(at))
+				news.put(b.folded(at))
 			}
 			return err
 		},
@@ -120,8 +120,16 @@ func (b *build) consumer(n *news) Consumer {
 func (p *Projector) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	running.Go(func() { p.news.publish(ctx, p.redis) })
-	running.Go(func() { p.drops.publish(ctx, p.redis) })
+	running.Go(func() {
+		p.news.empty(ctx, func(all []announcement) { p.say(ctx, progressTopic, all) })
+	})
+	running.Go(func() {
+		p.drops.empty(ctx, func(all []drops) {
+			for _, one := range all {
+				p.say(ctx, dropsTopic, one)
+			}
+		})
+	})
 	running.Go(func() { p.buildFirst(ctx) })
 	beating := make(map[*build]context.CancelFunc)
 	tick := time.NewTicker(beatEvery)

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strconv"
@@ -73,7 +74,7 @@ type peer struct {
 // NewRevocations returns a process's part. It takes none before Run runs.
 func NewRevocations(r *docstore.Redis, o RevocationOptions) *Revocations {
 	began := o.Now()
-	o.Bound = min(orElse(o.Bound, time.Second), MaxRevocationBound)
+	o.Bound = min(cmp.Or(o.Bound, time.Second), MaxRevocationBound)
 	if o.Model == nil {
 		o.Model = Authorities.Model
 	}

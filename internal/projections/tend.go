@@ -54,7 +54,7 @@ func (p *Projector) tendTo(ctx context.Context, r readModel) ([]*build, error) {
 		}
 		b := r.open(p.stores, generation)
 		if r.drops != nil {
-			b = p.drops.of(b, r.drops)
+			b = dropping(b, p.drops, r.drops)
 		}
 		if err := b.prepare(ctx); err != nil {
 			return p.folded(r, nil), err

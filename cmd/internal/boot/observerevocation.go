@@ -14,7 +14,7 @@ import (
 // taken away. Counts tell how many authority documents were kept, and for how
 // many Redis was asked.
 func (t *Telemetry) ObserveRevocation(
-	ctx context.Context, bound time.Duration, counts func() (hits, misses uint64),
+	ctx context.Context, bound time.Duration, counts func() (hits, misses int64),
 ) (func(took time.Duration, outcome string), error) {
 	meter := t.Meters.Meter(scope)
 	_, boundErr := meter.Float64ObservableGauge("tenure.revocation.bound", metric.WithUnit("s"),
@@ -27,8 +27,8 @@ func (t *Telemetry) ObserveRevocation(
 		metric.WithDescription("How many authority documents were served from memory, and for how many Redis was asked."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			hits, misses := counts()
-			o.Observe(int64(hits), metric.WithAttributes(attribute.Bool("kept", true)))    //nolint:gosec // not in a lifetime
-			o.Observe(int64(misses), metric.WithAttributes(attribute.Bool("kept", false))) //nolint:gosec // not in a lifetime
+			o.Observe(hits, metric.WithAttributes(attribute.Bool("kept", true)))
+			o.Observe(misses, metric.WithAttributes(attribute.Bool("kept", false)))
 			return nil
 		}))
 	took, err := meter.Float64Histogram("tenure.revocation.confirmation.duration", metric.WithUnit("s"),

@@ -33,10 +33,11 @@ func Watch(in io.Reader) error {
 		}
 	}
 	end(held)
+	errs := []error{lines.Err()}
 	for _, path := range paths {
-		removeAll(path)
+		errs = append(errs, removeAll(path))
 	}
-	if err := lines.Err(); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("proc: watch: %w", err)
 	}
 	return nil
@@ -82,13 +83,13 @@ func gone(held map[int]syscall.Signal, limit time.Duration) bool {
 	return false
 }
 
-// removeAll tries again for a while: a process that was told to end may still
-// be writing its last file.
-func removeAll(path string) {
-	for range 50 {
-		if os.RemoveAll(path) == nil {
-			return
+// removeAll tries again for a while: what a process in a held group began in a
+// group of its own, as Postgres does, may still be writing its last file, and
+// nobody tells us when that ends.
+func removeAll(path string) error {
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		if err := os.RemoveAll(path); err == nil || time.Now().After(deadline) {
+			return err
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 }
