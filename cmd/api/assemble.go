@@ -28,6 +28,7 @@ type parts struct {
 	progress                *projections.Progress
 	revocations             *projections.Revocations
 	generations             *projections.Generations
+	adoption                *projections.Adoption
 
 	deaf    context.CancelFunc // ends the listening of progress and revocations
 	hearing sync.WaitGroup
@@ -70,6 +71,7 @@ func assemble(ctx context.Context, r *boot.Running, s boot.API) (*parts, error) 
 	p.deaf = deaf
 	p.hearing.Go(func() { p.progress.Run(listening) })
 	p.hearing.Go(func() { eventlog.KeepForgetting(listening, p.writer, r.Logger, forgetEvery) })
+	p.hearing.Go(func() { p.adoption.Run(listening) })
 	p.hearing.Go(func() { p.revocations.Run(listening) }) // to whose end the others wait for this process
 	return p, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tenure/cmd/internal/boot"
+	"tenure/internal/eventlog"
 	"tenure/internal/events"
 	"tenure/internal/projections"
 )
@@ -16,8 +17,13 @@ import (
 // revoke makes this process's part in that what was taken away is honoured by
 // none.
 func (p *parts) revoke(ctx context.Context, r *boot.Running, s boot.API) (err error) {
+	process := newID()
+	p.adoption = p.generations.Adopt(projections.AdoptionOptions{
+		Process: process, Now: time.Now,
+		Head: func(ctx context.Context) (events.Mark, error) { return eventlog.Head(ctx, p.reader) },
+	})
 	p.revocations = projections.NewRevocations(p.redis, projections.RevocationOptions{
-		Bound: s.HTTP.RevokedWithin, Process: newID(), Now: time.Now, Model: p.generations.Authorities,
+		Bound: s.HTTP.RevokedWithin, Process: process, Now: time.Now, Model: p.generations.Authorities, Adoption: p.adoption,
 	})
 	p.revocations.Settled, err = r.Telemetry.ObserveRevocation(ctx, s.HTTP.RevokedWithin, p.revocations.Cache().Counts)
 	return err

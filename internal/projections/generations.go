@@ -44,6 +44,8 @@ func (p Projection[T]) resolve(live Live) (Projection[T], error) {
 type Generations struct {
 	mongo *docstore.Mongo
 	redis *docstore.Redis
+	// adoption may be nil: then authentication is read as the registry says.
+	adoption *Adoption
 
 	revision atomic.Int64 // counts what was found changed
 	mu       sync.RWMutex
@@ -123,6 +125,14 @@ func (g *Generations) Refresh(ctx context.Context) error {
 // generation that was dropped there is not ready, which no one takes for an
 // answer, and commands go on while MongoDB is away.
 func (g *Generations) Live(projection string, version int) (docstore.Model, error) {
+	if g.adoption != nil && projection == Authorities.Name && version == Authorities.Version {
+		return g.adoption.live()
+	}
+	return g.registered(projection, version)
+}
+
+// registered tells which build the registry says is live.
+func (g *Generations) registered(projection string, version int) (docstore.Model, error) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	r := g.known[docstore.Model{Projection: projection, Version: version}]
@@ -150,10 +160,19 @@ func (g *Generations) Authorities() docstore.Model {
 func (g *Generations) Ready(context.Context) error {
 	var errs []error
 	for _, r := range readModels() {
-		_, err := g.Live(r.name, r.version)
+		_, err := g.registered(r.name, r.version)
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// chosen is the generation of a read model that is read; 0 when none is. For how
+// long that is believed does not count here.
+func (g *Generations) chosen(r readModel) int {
+	if g.adoption != nil && r.name == Authorities.Name && r.version == Authorities.Version {
+		return g.adoption.current().Generation
+	}
+	return g.of(r).Live
 }
 
 // of is what is known of a read model's generations.

@@ -207,7 +207,7 @@ func (p *Progress) renew() {
 	}
 	p.revision = revision
 	for _, t := range p.tracks {
-		t.follow(p.generations.of(t.of).Live)
+		t.follow(p.generations.chosen(t.of))
 	}
 }
 

@@ -22,13 +22,19 @@ type town struct {
 	redis  *docstore.Redis
 	url    string // of Redis
 	prefix string
+	// mongoURL is where mongo is.
+	mongoURL string
 }
 
 func newTown(t *testing.T) *town {
 	t.Helper()
 	url, prefix := testkit.RedisURL(t)
-	return &town{history: aFewOfEach(), mongo: mongo(t), redis: openRedis(t, url, prefix, nil), url: url, prefix: prefix}
+	w := &town{history: aFewOfEach(), redis: openRedis(t, url, prefix, nil), url: url, prefix: prefix, mongoURL: testkit.MongoURL(t)}
+	w.mongo = openMongo(t, w.mongoURL, nil)
+	return w
 }
+
+func (w *town) stores() stores { return stores{mongo: w.mongo, redis: w.redis, head: w.headOf} }
 
 // projector folds what there is, and beats until it is stopped.
 func (w *town) projector(t *testing.T) (p *Projector, stop func()) {

@@ -37,6 +37,8 @@ type RevocationOptions struct {
 	Now func() time.Time
 	// Model is the model that requests are answered from; nil for Authorities.
 	Model func() docstore.Model
+	// Adoption finds what others are answered from. Nil: the same as here.
+	Adoption *Adoption
 	// Settled may be nil. It is told how long each wait took and how it ended:
 	// confirmed, waited_out or not_told.
 	Settled func(took time.Duration, outcome string)

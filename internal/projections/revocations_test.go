@@ -29,16 +29,25 @@ const enough = 15 * time.Second
 type process struct {
 	*town
 	known       *Authentication
+	generations *Generations
+	adoption    *Adoption
 	progress    *Progress
 	revocations *Revocations
 	reads       *atomic.Int64 // of Redis, for documents
 	ahead       *atomic.Int64 // how far its clock is, in ns
 	outcomes    chan string   // of waits
-	stop        func()
+	deaf        func()        // ends that it hears, and that it keeps anything
+	leave       func()        // ends that it answers
+	stop        func()        // both
 }
 
 // process starts one that speaks with Redis at url.
 func (w *town) process(t *testing.T, url string, bound time.Duration) *process {
+	t.Helper()
+	return w.processWith(t, w.mongo, url, bound)
+}
+
+func (w *town) processWith(t *testing.T, m *docstore.Mongo, url string, bound time.Duration) *process {
 	t.Helper()
 	reads, ahead, outcomes := new(atomic.Int64), new(atomic.Int64), make(chan string, 100)
 	r := openRedis(t, url, w.prefix, func(_ context.Context, command string) func(error) {
@@ -47,16 +56,22 @@ func (w *town) process(t *testing.T, url string, bound time.Duration) *process {
 		}
 		return nil
 	})
-	p := &process{town: w, reads: reads, ahead: ahead, outcomes: outcomes, progress: NewProgress(NewGenerations(w.mongo, r))}
+	p := &process{town: w, reads: reads, ahead: ahead, outcomes: outcomes, generations: NewGenerations(m, r)}
+	name, now := uuid.New(), func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	p.adoption = p.generations.Adopt(AdoptionOptions{Process: name, Head: w.headOf, Now: now})
+	p.progress = NewProgress(p.generations)
 	p.revocations = NewRevocations(r, RevocationOptions{
-		Bound: bound, Process: uuid.New(),
-		Now:     func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
+		Bound: bound, Process: name, Now: now, Model: p.generations.Authorities, Adoption: p.adoption,
 		Settled: func(_ time.Duration, outcome string) { outcomes <- outcome },
 	})
-	p.known = &Authentication{Redis: r, Live: first, Cache: p.revocations.Cache()}
+	p.known = &Authentication{Redis: r, Live: p.generations.Live, Cache: p.revocations.Cache()}
 	p.progress.tracks = slices.DeleteFunc(p.progress.tracks, func(t *track) bool { return t.of.name != Authorities.Name })
 	running(t, p.progress.Run)
-	p.stop = running(t, p.revocations.Run)
+	p.leave, p.deaf = running(t, p.adoption.Run), running(t, p.revocations.Run)
+	p.stop = func() {
+		p.leave()
+		p.deaf()
+	}
 	return p
 }
 
@@ -143,11 +158,20 @@ func peopled(t *testing.T) *town {
 
 // folder is a projector of authentication alone.
 func (w *town) folder() *Projector {
-	p := newProjector(stores{mongo: w.mongo, redis: w.redis, head: w.headOf}, []readModel{inPartitions(Authorities).dropping(dropsOf(Authorities))})
+	p := newProjector(w.stores(), []readModel{inPartitions(Authorities).dropping(dropsOf(Authorities))})
 	if err := p.Prepare(context.Background()); err != nil {
 		panic(err)
 	}
 	return p
+}
+
+// becomesLive waits until there is a generation of authentication that is.
+func (w *town) becomesLive(t *testing.T) {
+	t.Helper()
+	testkit.Eventually(t, "a generation is live", func() bool {
+		reg, err := w.mongo.Registration(t.Context(), Authorities.Name, Authorities.Version)
+		return err == nil && reg.Live != 0
+	})
 }
 
 // lost fails when a process honours what an answer said is over.
@@ -282,10 +306,7 @@ func newScene(t *testing.T) *scene {
 	s.stop = running(t, s.projector.Run)
 	// Only the first projector sees this to its end: one that nobody hears looks
 	// for the documents where nobody writes them.
-	testkit.Eventually(t, "the generation is live", func() bool {
-		reg, err := s.mongo.Registration(t.Context(), Authorities.Name, Authorities.Version)
-		return err == nil && reg.Live != 0
-	})
+	s.becomesLive(t)
 	s.one, s.two = s.process(t, s.url, testBound), s.process(t, url, testBound)
 	for _, l := range losses() {
 		s.one.warm(t, l.hash)
@@ -320,7 +341,7 @@ func TestTheDeadlineNeedsNoMessage(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	s.stop()
-	s.two.stop()
+	s.two.deaf()
 	cache := s.two.known.Cache
 	cache.hearing.Store(int64(time.Hour))
 	cache.known.Store(int64(time.Hour))

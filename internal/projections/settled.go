@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"tenure/internal/docstore"
 	"tenure/internal/events"
 )
 
@@ -28,7 +29,7 @@ func (r *Revocations) Wait(ctx context.Context, log events.LogID, position event
 	if ctx.Err() != nil {
 		return false // who does not wait is not told, and that is no outcome
 	}
-	outcome := r.settle(ctx, goal{log, position}, began)
+	outcome := r.settle(ctx, goal{log, position})
 	if r.Settled != nil {
 		r.Settled(r.cache.clock()-began, outcome)
 	}
@@ -37,7 +38,12 @@ func (r *Revocations) Wait(ctx context.Context, log events.LogID, position event
 
 func (r *Revocations) awaited(name string) bool { return r.takers[name] }
 
-func (r *Revocations) settle(ctx context.Context, g goal, began time.Duration) (outcome string) {
+func (r *Revocations) settle(ctx context.Context, g goal) (outcome string) {
+	if !r.Adoption.everywhere(ctx, g, r.handledOf(g)) {
+		return notTold
+	}
+	// Whoever keeps what he read before that keeps it for the bound from now.
+	began := r.cache.clock()
 	members, bound := r.live(ctx)
 	over := time.NewTimer(began + bound - r.cache.clock())
 	defer over.Stop()
@@ -54,6 +60,17 @@ func (r *Revocations) settle(ctx context.Context, g goal, began time.Duration) (
 			return notTold
 		}
 	}
+}
+
+// handledOf is the build of which it was heard that it shows g; zero when that
+// was not heard.
+func (r *Revocations) handledOf(g goal) docstore.Model {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.handled.log != g.log || r.handled.position < g.position {
+		return docstore.Model{}
+	}
+	return r.follows
 }
 
 // live are the processes that have to confirm, and how long the most patient

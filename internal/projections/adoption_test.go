@@ -1,0 +1,326 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tenure/internal/docstore"
+	"tenure/internal/events"
+	"tenure/internal/testkit"
+)
+
+// answering is who folds two generations of authentication, of which the first
+// was live, and the second is when it is switched to. A process that cannot
+// reach MongoDB does not hear of that.
+type answering struct {
+	*town
+	projector *Projector
+	stop      func() // the projector
+	down      chan struct{}
+	one, two  *process // two's wire to MongoDB goes dead when down is closed
+}
+
+func newAnswering(t *testing.T) *answering {
+	t.Helper()
+	w := peopled(t)
+	a := &answering{town: w, down: make(chan struct{}), projector: w.folder()}
+	a.feed(t, a.projector.Consumers()...)
+	a.stop = running(t, a.projector.Run)
+	a.becomesLive(t)
+	address, cut := through(t, w.mongoURL, a.down)
+	t.Cleanup(cut)
+	a.one = a.process(t, a.url, testBound)
+	a.two = a.processWith(t, openMongo(t, address, nil), a.url, testBound)
+	a.one.warm(t, "1.z0")
+	a.two.warm(t, "1.z0")
+	return a
+}
+
+// switched builds the second generation and makes it live, for those who hear
+// of it. The first is folded on by nobody.
+func (a *answering) switched(t *testing.T) {
+	t.Helper()
+	close(a.down)
+	a.stop()
+	change := func(what func(*docstore.Registration)) {
+		t.Helper()
+		m := inPartitions(Authorities)
+		if _, err := register(t.Context(), a.stores(), m, func(r *docstore.Registration) error { what(r); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(func(r *docstore.Registration) { r.Building, r.Next = &docstore.Building{Generation: 2}, 3 })
+	second := a.folder()
+	second.only = func(docstore.Registration) []int { return []int{2} }
+	if err := second.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.projector = second
+	a.feed(t, second.Consumers()...)
+	running(t, second.Run)
+	testkit.Eventually(t, "the second generation is whole", func() bool {
+		return a.one.adoption.whole(t.Context(), Authorities.At(2).Model(), events.Mark{Log: a.log, Position: a.head()}) == nil
+	})
+	change(func(r *docstore.Registration) { r.Live, r.Building = 2, nil })
+}
+
+func (a *answering) reads(t *testing.T, p *process, generation int) {
+	t.Helper()
+	testkit.Eventually(t, "the process answers from the other generation", func() bool {
+		m, err := p.generations.Live(Authorities.Name, Authorities.Version)
+		return err == nil && m.Generation == generation
+	})
+}
+
+// One process is answered from a build that nobody folds. No revocation is
+// over before it is gone.
+func TestNoRevocationIsOverWhileSomebodyReadsABuildThatStands(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	a.switched(t)
+	a.reads(t, a.one, 2)
+	l := losses()["a disabled user"]
+	l.take(a.history)
+	a.feed(t, a.projector.Consumers()...)
+	if visible, outcome := a.one.answered(t, 2*time.Second, l.types); visible || outcome != notTold {
+		t.Errorf("visible is %v, and it was %s, while the other process reads what nobody folds", visible, outcome)
+	}
+	if !l.former(a.two.accepts(t, l.hash)) {
+		t.Error("the other process refuses: then there was nothing to wait for")
+	}
+	a.two.stop()
+	if visible, outcome := a.one.answered(t, enough, l.types); !visible {
+		t.Errorf("the other process is gone, and it was %s", outcome)
+	}
+	l.lost(t, "it", a.one)
+}
+
+// A build that somebody else reads and that is folded, only later, is waited
+// for, and then for what its readers keep.
+func TestTheBuildsOfOthersAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	a.switched(t)
+	a.reads(t, a.one, 2)
+	l := losses()["a disabled user"]
+	l.take(a.history)
+	a.feed(t, a.projector.Consumers()...)
+	told, before := make(chan string, 1), a.one.reads.Load()
+	go func() {
+		_, outcome := a.one.answered(t, enough, l.types)
+		told <- outcome
+	}()
+	testkit.Eventually(t, "the other build is looked at", func() bool { return a.one.reads.Load() > before })
+	// A bound goes by, which does not count: it is only now that nobody reads
+	// anything older any more.
+	a.one.ahead.Add(int64(testBound))
+	began := time.Now()
+	a.foldsFirst(t)
+	if outcome := <-told; outcome != waitedOut || time.Since(began) < testBound {
+		t.Errorf("every build has it, and after %s it was %s", time.Since(began), outcome)
+	}
+	l.lost(t, "it", a.one, a.two)
+}
+
+// foldsFirst brings the first generation to the head, and says nothing.
+func (a *answering) foldsFirst(t *testing.T) {
+	t.Helper()
+	first := a.folder()
+	first.only = func(docstore.Registration) []int { return []int{1} }
+	if err := first.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.feed(t, first.Consumers()...)
+	first.writesDown(t)
+}
+
+// another is a process that adopts only what the test has it adopt.
+func (a *answering) another(head func(context.Context) (events.Mark, error), now func() time.Time) *Adoption {
+	return NewGenerations(a.mongo, a.redis).Adopt(AdoptionOptions{Process: uuid.New(), Head: head, Now: now})
+}
+
+// A process that begins answers from no build that lacks what another showed.
+func TestNobodyBeginsWithABuildThatLagsBehindAnother(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	a.switched(t)
+	l := losses()["a disabled user"]
+	l.take(a.history)
+	a.feed(t, a.projector.Consumers()...)
+	a.projector.writesDown(t)
+	// The program of a version whose projector has ended, as far as the registry
+	// tells it apart: the first generation is what it should read.
+	late, first := a.another(a.headOf, time.Now), Authorities.At(1).Model()
+	if err := late.adopt(t.Context(), first); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "does a projector") {
+		t.Errorf("it begins with a build that lags: %v", err)
+	}
+	if _, err := late.live(); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("it answers: %v", err)
+	}
+	models, err := a.one.adoption.read(t.Context())
+	if err != nil || !slices.Contains(models, first) {
+		t.Errorf("on the roll are %v, %v: who takes a right away has to look at what is about to be read", models, err)
+	}
+	a.foldsFirst(t)
+	part := docstore.PartitionsIn[Authority](a.redis, first)
+	if err := part.MarkUnready(t.Context(), []docstore.Partition{5}); err != nil {
+		t.Fatal(err)
+	}
+	if err := late.adopt(t.Context(), first); !errors.Is(err, errIncomplete) {
+		t.Errorf("it begins with a build of which a part is missing: %v", err)
+	}
+	a.foldsFirst(t)
+	if err := late.adopt(t.Context(), first); err != nil {
+		t.Errorf("it has caught up: %v", err)
+	}
+	if m, err := late.live(); m != first || err != nil {
+		t.Errorf("it answers from %v, %v", m, err)
+	}
+}
+
+// What counts of the other builds is told after it is known of this process.
+func TestWhoeverWasOffTheRollBeginsAnew(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	adoption, model := a.another(a.headOf, time.Now), Authorities.At(1).Model()
+	if err := adoption.adopt(t.Context(), model); err != nil {
+		t.Fatal(err)
+	}
+	if err := adoption.roll.Strike(t.Context(), adoption.entry(model)); err != nil {
+		t.Fatal(err)
+	}
+	adoption.stay(t.Context(), model)
+	if _, err := adoption.live(); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("it answers though nobody looked at its build meanwhile: %v", err)
+	}
+	adoption.wanted, adoption.lacking = model, events.Mark{}
+	if err := adoption.roll.Strike(t.Context(), adoption.entry(model)); err != nil {
+		t.Fatal(err)
+	}
+	a.beyond(t)
+	if err := adoption.adopt(t.Context(), model); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("it goes on with what it knew before: %v", err)
+	}
+}
+
+// beyond makes a build of another version that shows more than there is.
+func (a *answering) beyond(t *testing.T) {
+	t.Helper()
+	other := Authorities
+	other.Version++
+	m := inPartitions(other)
+	_, err := register(t.Context(), a.stores(), m, func(r *docstore.Registration) error { r.Live, r.Next = 1, 2; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	far := events.Mark{Log: a.log, Position: a.head() + 1, Event: uuid.New()}
+	_, err = docstore.PartitionsIn[Authority](a.redis, other.At(1).Model()).Move(t.Context(), []docstore.Move[Authority]{{Partition: 7, To: far}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Redis takes no writes. What was adopted is answered from as long as others
+// count on it.
+func TestAnAdoptionEndsWhenNobodyKnowsOfItAnyMore(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	ahead := time.Duration(0)
+	adoption := a.another(a.headOf, func() time.Time { return time.Now().Add(ahead) })
+	model := Authorities.At(1).Model()
+	if err := adoption.adopt(t.Context(), model); err != nil {
+		t.Fatal(err)
+	}
+	adoption.stay(cancelled, model)
+	if m, err := adoption.live(); m != model || err != nil {
+		t.Errorf("Redis does not answer for a moment, and it answers from %v, %v", m, err)
+	}
+	ahead = readerStays
+	if _, err := adoption.live(); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("nobody can know of it, and it answers: %v", err)
+	}
+	adoption.stay(t.Context(), model)
+	if m, err := adoption.live(); m != model || err != nil {
+		t.Errorf("it is on the roll, and answers from %v, %v", m, err)
+	}
+}
+
+// Of builds that follow different logs those count that follow the one there is.
+func TestBuildsOfALogThatIsNoMore(t *testing.T) {
+	t.Parallel()
+	old, now := events.Mark{Log: events.LogID{1}, Position: 9}, events.Mark{Log: events.LogID{2}, Position: 3}
+	away := errors.New("away")
+	for name, tt := range map[string]struct {
+		all  []events.Mark
+		head error
+		want events.Mark
+		err  error
+	}{
+		"none":                     {nil, away, events.Mark{}, nil},
+		"one that was not begun":   {[]events.Mark{{}, {}}, away, events.Mark{}, nil},
+		"one log":                  {[]events.Mark{old, {Log: old.Log, Position: 8}, {}}, away, old, nil},
+		"two":                      {[]events.Mark{old, now, {Log: now.Log, Position: 1}}, nil, now, nil},
+		"two, and nobody to ask":   {[]events.Mark{old, now}, away, events.Mark{}, away},
+		"two, and it is neither's": {[]events.Mark{old, {Log: events.LogID{3}, Position: 1}}, nil, events.Mark{}, nil},
+	} {
+		a := &Adoption{log: func(context.Context) (events.Mark, error) { return now, tt.head }}
+		if got, err := a.newest(t.Context(), tt.all); got != tt.want || !errors.Is(err, tt.err) {
+			t.Errorf("%s: %v, %v, want %v, %v", name, got, err, tt.want, tt.err)
+		}
+	}
+}
+
+func TestReadersThatCannotBeToldApart(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	if models, err := a.one.adoption.read(t.Context()); err != nil || len(models) != 2 {
+		t.Errorf("%v, %v", models, err)
+	}
+	stranger := a.another(a.headOf, time.Now)
+	if _, err := stranger.read(t.Context()); !errors.Is(err, errNotOnTheRoll) {
+		t.Errorf("it takes a roll for whole that it is not on itself: %v", err)
+	}
+	if _, err := a.one.adoption.roll.Sign(t.Context(), "someone/of/another/time", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.one.adoption.read(t.Context()); err == nil {
+		t.Error("a process is passed over")
+	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if a.one.adoption.everywhere(short, goal{a.log, a.head()}, Authorities.At(1).Model()) {
+		t.Error("it is over for a process of which nobody knows what it reads")
+	}
+}
+
+// Who waits to be shown what he wrote waits for what he is answered from.
+func TestProgressIsThatOfWhatIsAnsweredFrom(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	adoption := a.another(a.headOf, time.Now)
+	p := NewProgress(adoption.generations)
+	running(t, p.Run)
+	testkit.Eventually(t, "the registry is known", func() bool {
+		_, err := adoption.generations.registered(Authorities.Name, Authorities.Version)
+		return err == nil
+	})
+	p.Shown() // puts every track where it has to be now
+	follows := slices.IndexFunc(p.tracks, func(t *track) bool { return t.of.name == Authorities.Name && t.generation == 0 })
+	if follows < 0 {
+		t.Error("nothing is answered from, and it waits for what the registry says")
+	}
+	if err := adoption.adopt(t.Context(), Authorities.At(1).Model()); err != nil {
+		t.Fatal(err)
+	}
+	if !p.WaitFor(soon(t), a.log, a.head(), Authorities.Name) {
+		t.Error("what is adopted is not known to show anything")
+	}
+}
