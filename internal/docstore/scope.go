@@ -8,8 +8,9 @@ import (
 )
 
 // within is a scope as a predicate over documents, and false when it sees
-// nothing at all, which is then not even asked for. It is the only place where
-// a predicate over tenants or owners is written.
+// nothing at all, which is then not even asked for. Beside authz.Scope.Sees, of
+// which it finds the same, it is the only place where a predicate over tenants
+// or owners is written.
 func within(s authz.Scope) (bson.D, bool) {
 	if s.Everything() {
 		return bson.D{{Key: "live", Value: true}}, true

@@ -1,6 +1,7 @@
 package docstore
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -57,6 +58,12 @@ func TestTheStoreAsksWhatTheScopeSays(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+		for _, k := range keys {
+			one, err := c.Get(t.Context(), s, k)
+			if _, sees := want[k]; sees && (err != nil || one != want[k]) || !sees && !errors.Is(err, ErrNotFound) {
+				t.Errorf("%s: of %q it gets %v, %v", name, k, one, err)
+			}
 		}
 	}
 }

@@ -78,7 +78,7 @@ func (s *Server) getMemberships(ctx context.Context, by caller, in *userInput) (
 	if err != nil {
 		return nil, orMissing(err, userNotFound())
 	}
-	memberships, err := s.Memberships.Of(ctx, scope, in.ID)
+	memberships, err := s.Memberships.Of(ctx, scope, u)
 	if err != nil {
 		return nil, err
 	}

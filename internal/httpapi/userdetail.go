@@ -13,7 +13,7 @@ import (
 // detailOf shows one user, with what ties him to suppliers as far as scope sees
 // it.
 func (s *Server) detailOf(ctx context.Context, by caller, scope authz.Scope, u projections.User) (userDetailBody, error) {
-	memberships, err := s.Memberships.Of(ctx, scope, u.ID)
+	memberships, err := s.Memberships.Of(ctx, scope, u)
 	if err != nil {
 		return userDetailBody{}, err
 	}
@@ -67,7 +67,7 @@ func membershipsIn(scope authz.Scope, past []events.Recorded) []projections.Memb
 	var all []projections.Membership
 	for _, stream := range order {
 		m := projections.FoldMembership(histories[stream])
-		if scope.Sees(authz.Tags{Tenants: []events.TenantID{m.Supplier}, Owner: m.User}) {
+		if scope.Sees(m.Tags()) {
 			all = append(all, m)
 		}
 	}

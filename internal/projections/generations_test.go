@@ -15,7 +15,7 @@ func TestNobodyKnowsMeansNothingIsRead(t *testing.T) {
 		_, list := (&UserQueries{Mongo: m, Live: live}).List(t.Context(), root.UserScope(), UserFilter{}, Page{})
 		_, get := (&UserQueries{Mongo: m, Live: live}).Get(t.Context(), root.UserScope(), "ada")
 		_, names := (&SupplierQueries{Mongo: m, Live: live}).Named(t.Context(), nil)
-		_, of := (&MembershipQueries{Mongo: m, Live: live}).Of(t.Context(), root.UserScope(), "ada")
+		_, of := (&MembershipQueries{Mongo: m, Live: live}).Of(t.Context(), root.UserScope(), User{ID: "ada", Many: true})
 		_, who := (&Authentication{Live: live}).ByUser(t.Context(), "ada", "")
 		for what, err := range map[string]error{"list": list, "get": get, "names": names, "memberships": of, "who": who} {
 			if !errors.Is(err, docstore.ErrUnavailable) || errors.Is(err, docstore.ErrNotFound) {

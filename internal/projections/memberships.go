@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"tenure/internal/authz"
@@ -50,12 +51,26 @@ var Memberships = Projection[Membership]{
 			return nil
 		}
 	},
-	Apply: applyToMembership,
-	Tags: func(m *Membership) authz.Tags {
-		return authz.Tags{Tenants: ifAny(m.Supplier), Owner: m.User}
-	},
+	Apply:   applyToMembership,
+	Tags:    func(m *Membership) authz.Tags { return m.Tags() },
 	Texts:   func(*Membership) map[string]string { return nil },
 	Indexes: docstore.Indexes{Sorts: []docstore.Field{ofUser}, Owned: []docstore.Field{ofUser}},
+}
+
+// Tags are by what a membership is seen.
+func (m Membership) Tags() authz.Tags {
+	return authz.Tags{Tenants: ifAny(m.Supplier), Owner: m.User}
+}
+
+// size is about how many bytes it takes.
+func (m Membership) size() int {
+	n := len(m.Limits) + len(m.Flags) + len(m.Metadata)
+	for _, list := range [][]string{m.Capabilities, m.Resellers, m.Addresses} {
+		for _, text := range list {
+			n += len(text)
+		}
+	}
+	return n
 }
 
 // ofUser is by what memberships are found.
@@ -113,15 +128,19 @@ type MembershipQueries struct {
 	Live  Live
 }
 
-// Of returns those memberships of a user that s may see, by scope, with those
-// that ended. It fails with docstore.ErrUnavailable.
-func (q *MembershipQueries) Of(ctx context.Context, s authz.Scope, user events.UserID) ([]Membership, error) {
+// Of returns those memberships of a user that s may see, with those that ended.
+// It asks only for those that are not in his document. It fails with
+// docstore.ErrUnavailable.
+func (q *MembershipQueries) Of(ctx context.Context, s authz.Scope, u User) ([]Membership, error) {
+	if !u.Many {
+		return slices.DeleteFunc(slices.Clone(u.Memberships), func(m Membership) bool { return !s.Sees(m.Tags()) }), nil
+	}
 	p, err := Memberships.resolve(q.Live)
 	if err != nil {
 		return nil, err
 	}
 	all, err := docstore.In[Membership](q.Mongo, p.Model()).List(ctx, s, docstore.Query{
-		Where: []docstore.Condition{docstore.Is(ofUser, user)},
+		Where: []docstore.Condition{docstore.Is(ofUser, u.ID)},
 		Order: docstore.Order{By: ofUser},
 		Limit: maxScopes, // more than there can be, so that the store need not count
 	})

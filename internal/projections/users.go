@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -23,6 +24,12 @@ type User struct {
 	DefaultRole events.Role `bson:"default_role"`
 	// Scopes are the suppliers in which he has a membership, sorted.
 	Scopes []events.TenantID `bson:"scopes"`
+	// Memberships are all that he has or had, by supplier, as long as they are
+	// few: then this one document answers what is asked about one user. Many
+	// says that they are not, or were not once; the read model of memberships
+	// has them.
+	Memberships []Membership `bson:"memberships"`
+	Many        bool         `bson:"many_memberships"`
 	// Former is the status that enabling restores; empty when he is not
 	// disabled.
 	Former    authz.Status   `bson:"former_status"`
@@ -54,7 +61,7 @@ var userEvents = []events.Payload{
 // makes him visible nowhere.
 var Users = Projection[User]{
 	Name:    "users",
-	Version: 2,
+	Version: 3,
 	Handles: slices.Concat(userEvents, membershipEvents),
 	Keys:    userKeys,
 	Apply:   applyToUser,
@@ -114,9 +121,11 @@ func applyToUser(u *User, _ docstore.Key, e events.Recorded) {
 	switch p := e.Payload.(type) {
 	case events.MembershipSet:
 		u.join(p.Supplier)
+		u.keep(p.Supplier, e)
 		return
 	case events.MembershipRemoved:
 		u.leave(p.Supplier)
+		u.keep(p.Supplier, e)
 		return
 	case events.UserRenamed:
 		u.Name = p.Name
@@ -154,6 +163,32 @@ func (u *User) leave(t events.TenantID) {
 		u.Scopes = nil // as it was before the first
 	case found:
 		u.Scopes = slices.Delete(slices.Clone(u.Scopes), i, i+1)
+	}
+}
+
+// Few memberships are so many at most, of so many bytes in all.
+const (
+	fewMemberships   = 8
+	smallMemberships = 4096
+)
+
+// keep notes what became of a membership.
+func (u *User) keep(t events.TenantID, e events.Recorded) {
+	if u.Many {
+		return
+	}
+	all := slices.Clone(u.Memberships)
+	i, found := slices.BinarySearchFunc(all, t, func(m Membership, t events.TenantID) int { return cmp.Compare(m.Supplier, t) })
+	if !found {
+		all = slices.Insert(all, i, Membership{})
+	}
+	applyToMembership(&all[i], "", e)
+	size := 0
+	for _, m := range all {
+		size += m.size()
+	}
+	if u.Memberships = all; len(all) > fewMemberships || size > smallMemberships {
+		u.Memberships, u.Many = nil, true
 	}
 }
 
