@@ -21,6 +21,11 @@ func (p *parts) revoke(ctx context.Context, r *boot.Running, s boot.API) (err er
 	p.adoption = p.generations.Adopt(projections.AdoptionOptions{
 		Process: process, Now: time.Now,
 		Head: func(ctx context.Context) (events.Mark, error) { return eventlog.Head(ctx, p.reader) },
+		Note: func(why error) {
+			if why != nil {
+				r.Logger.WarnContext(ctx, "who is calling is not told by the build that the registry names", "error", why)
+			}
+		},
 	})
 	p.revocations = projections.NewRevocations(p.redis, projections.RevocationOptions{
 		Bound: s.HTTP.RevokedWithin, Process: process, Now: time.Now, Model: p.generations.Authorities, Adoption: p.adoption,

@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +23,13 @@ const (
 	// before nobody can be told who he is; and where one that was killed answered
 	// from a build that nobody folds, no revocation is known to be over before.
 	readerStays = time.Minute
+	// beatWithin is how long one look may take. The roll is signed several times
+	// within readerStays, whatever is slow.
+	beatWithin = readerStays / 6
+	// aimBeats is for how many beats it is tried whether a build has come to a
+	// place. Then it begins from the start, and the process is off the roll with
+	// a build that it does not answer from.
+	aimBeats = 8
 )
 
 // Adoption decides which build of authentication a process answers from. The
@@ -40,46 +46,51 @@ const (
 // a process that has it goes on, no revocation is called over meanwhile, and a
 // process that is new does not begin.
 type Adoption struct {
+	AdoptionOptions
 	generations *Generations
 	redis       *docstore.Redis
 	roll        docstore.Roll
-	process     uuid.UUID
-	log         func(context.Context) (events.Mark, error)
 	clock       func() time.Duration // never goes back
 
-	// What is on its way; only Run's goroutine knows it.
-	wanted  docstore.Model
-	lacking events.Mark // it has to come this far
+	// What follows only Run's goroutine knows.
+	aim  aim
+	left []docstore.Model // still to be struck off
 
 	mu    sync.RWMutex
 	model docstore.Model // what is answered from; zero: nothing
 	until time.Duration  // by clock
 	why   error          // that it is not what the registry says
+	shown events.Mark    // the furthest that this process is known to have answered from
 }
 
 // AdoptionOptions say who adopts.
 type AdoptionOptions struct {
 	// Process is this process's own name, new with each start.
 	Process uuid.UUID
-	// Head is the newest place of the log. It is asked when builds follow
-	// different logs: all but the one it is of are of the past.
+	// Head is the newest place of the log.
 	Head func(context.Context) (events.Mark, error)
 	// Now is a clock with a monotonic reading.
 	Now func() time.Time
+	// Note is told why the process does not answer from what the registry says,
+	// whenever that changes, and nil when it does. It may be nil.
+	Note func(error)
 }
 
 // Adopt makes g name a build of authentication only when it is adopted, which
 // nothing is before Run runs. It comes before everything else that asks g.
 func (g *Generations) Adopt(o AdoptionOptions) *Adoption {
 	began := o.Now()
+	if o.Note == nil {
+		o.Note = func(error) {}
+	}
 	g.adoption = &Adoption{
-		generations: g, redis: g.redis, roll: docstore.RollIn(g.redis, readersName), process: o.Process, log: o.Head,
+		AdoptionOptions: o, generations: g, redis: g.redis, roll: docstore.RollIn(g.redis, readersName),
 		clock: func() time.Duration { return o.Now().Sub(began) }, why: errNotBegun,
 	}
 	return g.adoption
 }
 
-var errNotBegun = errors.New("it has not been looked for yet")
+var errNotBegun = errors.New("it was not looked for yet")
 
 // Run adopts what is to be, and keeps this process on the roll, until ctx ends.
 // Then it answers from nothing and takes its leave.
@@ -113,19 +124,26 @@ func (a *Adoption) live() (docstore.Model, error) {
 
 // beat stays on the roll, and adopts what the registry says.
 func (a *Adoption) beat(ctx context.Context) {
-	a.mu.RLock()
-	model := a.model
-	a.mu.RUnlock()
-	if model != (docstore.Model{}) {
-		a.stay(ctx, model)
+	ctx, cancel := context.WithTimeout(ctx, beatWithin)
+	defer cancel()
+	if m := a.current(); m != (docstore.Model{}) {
+		a.stay(ctx, m)
 	}
 	wanted, err := a.generations.registered(Authorities.Name, Authorities.Version)
-	if err == nil && wanted != a.current() {
+	switch {
+	case err == nil && wanted != a.current():
 		err = a.adopt(ctx, wanted)
+	case err == nil:
+		a.giveUp() // it was another one for a moment
 	}
+	a.strike(ctx)
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	changed := fmt.Sprint(err) != fmt.Sprint(a.why)
 	a.why = err
+	a.mu.Unlock()
+	if changed && !errors.Is(ctx.Err(), context.Canceled) {
+		a.Note(err)
+	}
 }
 
 func (a *Adoption) current() docstore.Model {
@@ -159,123 +177,81 @@ func (a *Adoption) take(m docstore.Model, until time.Duration) {
 	}
 }
 
-// adopt takes up a build when nothing speaks against it, and else says what.
-func (a *Adoption) adopt(ctx context.Context, m docstore.Model) error {
-	began := a.clock()
-	still, err := a.roll.Sign(ctx, a.entry(m), readerStays)
-	if err != nil {
-		a.wanted = docstore.Model{}
-		return err
-	}
-	if !still || a.wanted != m {
-		// Only now, when all who come later look at this build, it counts how
-		// far the others are.
-		if a.lacking, err = a.furthest(ctx, m); err != nil {
-			a.wanted = docstore.Model{}
+// aim is a build on its way to be adopted.
+type aim struct {
+	model  docstore.Model
+	place  events.Mark // that it has to come to
+	signed bool        // on the roll, so that the place is the last one
+	tries  int         // beats at which it was not there
+}
+
+// adopt takes up a build when nothing speaks against it, and else says what. It
+// signs for one only when it has come to where the others were a moment before:
+// others would wait in vain for one that is far away. What counts is where they
+// are when it is signed for, when all who come later look at this build too.
+// Either place stands still while the build comes to it.
+func (a *Adoption) adopt(ctx context.Context, m docstore.Model) (err error) {
+	if a.aim.model != m {
+		a.giveUp()
+		if a.aim.place, err = a.needed(ctx, m); err != nil {
 			return err
 		}
-		a.wanted = m
+		a.aim.model = m
 	}
-	if err := a.whole(ctx, m, a.lacking); err != nil {
+	if a.aim.tries++; a.aim.tries > aimBeats {
+		defer a.giveUp()
+	}
+	if !a.aim.signed {
+		if err := a.whole(ctx, m, a.aim.place); err != nil {
+			return err
+		}
+	}
+	began := a.clock()
+	still, err := a.roll.Sign(ctx, a.entry(m), readerStays)
+	if err == nil && (!still || !a.aim.signed) {
+		a.aim.signed = true
+		a.aim.place, err = a.needed(ctx, m)
+	}
+	if err != nil {
+		a.aim.signed = true // it may be
+		a.giveUp()
 		return err
 	}
-	former := a.current()
+	if err := a.whole(ctx, m, a.aim.place); err != nil {
+		return err
+	}
+	if former := a.current(); former != (docstore.Model{}) {
+		a.left = append(a.left, former)
+	}
 	a.take(m, began+readerStays)
-	a.wanted = docstore.Model{}
-	if former != (docstore.Model{}) {
-		// Nothing is read from it any more. That this fails costs nothing but
-		// that others look at it for a while.
-		_ = a.roll.Strike(ctx, a.entry(former))
-	}
+	a.aim = aim{}
 	return nil
 }
 
-// furthest is the newest place that any other build shows from which somebody
-// may have been answered; the zero mark when there is no other. It asks the
-// registry itself, for what is known of it may be older than an answer.
-func (a *Adoption) furthest(ctx context.Context, m docstore.Model) (events.Mark, error) {
-	all, err := a.generations.mongo.Registrations(ctx)
-	if err != nil {
-		return events.Mark{}, err
+// giveUp begins from the start.
+func (a *Adoption) giveUp() {
+	if a.aim.signed {
+		a.left = append(a.left, a.aim.model)
 	}
-	var furthest []events.Mark
-	for _, r := range all {
-		if r.Projection != Authorities.Name {
-			continue
-		}
-		for _, generation := range append(slices.Clone(r.Retired), r.Live, r.Former) {
-			if generation == 0 || r.Model(generation) == m {
-				continue
-			}
-			states, err := a.states(ctx, r.Model(generation))
-			if err != nil {
-				return events.Mark{}, err
-			}
-			for _, s := range states {
-				furthest = append(furthest, s.Checkpoint)
-			}
-		}
-	}
-	return a.newest(ctx, furthest)
+	a.aim = aim{}
 }
 
-// newest is the furthest of some places. Of different logs the one counts that
-// is there.
-func (a *Adoption) newest(ctx context.Context, all []events.Mark) (events.Mark, error) {
-	all = slices.DeleteFunc(all, func(m events.Mark) bool { return m == events.Mark{} })
-	if len(all) == 0 {
-		return events.Mark{}, nil
-	}
-	if slices.ContainsFunc(all, func(m events.Mark) bool { return m.Log != all[0].Log }) {
-		head, err := a.log(ctx)
-		if err != nil {
-			return events.Mark{}, err
-		}
-		all = slices.DeleteFunc(all, func(m events.Mark) bool { return m.Log != head.Log })
-	}
-	if len(all) == 0 {
-		return events.Mark{}, nil
-	}
-	return slices.MaxFunc(all, func(x, y events.Mark) int { return cmp.Compare(x.Position, y.Position) }), nil
-}
-
-// whole fails unless all of a build is folded, as far as the log has it and to
-// a place at least.
-func (a *Adoption) whole(ctx context.Context, m docstore.Model, least events.Mark) error {
-	states, err := a.states(ctx, m)
-	if err != nil {
-		return err
-	}
-	for _, s := range states {
-		if !s.Ready {
-			return errIncomplete
-		}
-		if least != (events.Mark{}) && !reached(s, goal{least.Log, least.Position}) {
-			return fmt.Errorf("%w: %s is at %d, and another build of it was read at %d; does a projector of this version run?",
-				errIncomplete, m, s.Checkpoint.Position, least.Position)
-		}
-	}
-	return nil
-}
-
-func (a *Adoption) states(ctx context.Context, m docstore.Model) ([]docstore.State, error) {
-	return docstore.PartitionsIn[Authority](a.redis, m).States(ctx)
-}
-
-func reached(s docstore.State, g goal) bool {
-	return s.Checkpoint.Log == g.log && s.Checkpoint.Position >= g.position
+// strike takes off the roll what is not read any more, until Redis takes it: as
+// long as it stands there, others look at it.
+func (a *Adoption) strike(ctx context.Context) {
+	current := a.current()
+	a.left = slices.DeleteFunc(a.left, func(m docstore.Model) bool {
+		return m == current || a.aim.signed && m == a.aim.model || a.roll.Strike(ctx, a.entry(m)) == nil
+	})
 }
 
 // leave answers from nothing any more, and only then takes this process off the
 // roll. Dies the process before, its time there runs out.
 func (a *Adoption) leave(ctx context.Context) {
-	model := a.current()
+	a.left = append(a.left, a.current())
 	a.take(docstore.Model{}, 0)
+	a.giveUp()
 	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
 	defer cancel()
-	for _, m := range []docstore.Model{model, a.wanted} {
-		if m != (docstore.Model{}) {
-			_ = a.roll.Strike(ctx, a.entry(m)) // or its time runs out
-		}
-	}
+	a.strike(ctx)
 }

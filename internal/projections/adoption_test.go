@@ -48,14 +48,7 @@ func (a *answering) switched(t *testing.T) {
 	t.Helper()
 	close(a.down)
 	a.stop()
-	change := func(what func(*docstore.Registration)) {
-		t.Helper()
-		m := inPartitions(Authorities)
-		if _, err := register(t.Context(), a.stores(), m, func(r *docstore.Registration) error { what(r); return nil }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	change(func(r *docstore.Registration) { r.Building, r.Next = &docstore.Building{Generation: 2}, 3 })
+	a.registers(t, func(r *docstore.Registration) { r.Building, r.Next = &docstore.Building{Generation: 2}, 3 })
 	second := a.folder()
 	second.only = func(docstore.Registration) []int { return []int{2} }
 	if err := second.Prepare(t.Context()); err != nil {
@@ -67,7 +60,15 @@ func (a *answering) switched(t *testing.T) {
 	testkit.Eventually(t, "the second generation is whole", func() bool {
 		return a.one.adoption.whole(t.Context(), Authorities.At(2).Model(), events.Mark{Log: a.log, Position: a.head()}) == nil
 	})
-	change(func(r *docstore.Registration) { r.Live, r.Building = 2, nil })
+	a.registers(t, func(r *docstore.Registration) { r.Live, r.Building = 2, nil })
+}
+
+func (a *answering) registers(t *testing.T, what func(*docstore.Registration)) {
+	t.Helper()
+	_, err := register(t.Context(), a.stores(), inPartitions(Authorities), func(r *docstore.Registration) error { what(r); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (a *answering) reads(t *testing.T, p *process, generation int) {
@@ -163,9 +164,9 @@ func TestNobodyBeginsWithABuildThatLagsBehindAnother(t *testing.T) {
 	if _, err := late.live(); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("it answers: %v", err)
 	}
-	models, err := a.one.adoption.read(t.Context())
-	if err != nil || !slices.Contains(models, first) {
-		t.Errorf("on the roll are %v, %v: who takes a right away has to look at what is about to be read", models, err)
+	readers, err := a.one.adoption.read(t.Context())
+	if err != nil || slices.Contains(readers, reader{late.Process.String(), first}) {
+		t.Errorf("on the roll are %v, %v: all would wait for a build that nobody reads", readers, err)
 	}
 	a.foldsFirst(t)
 	part := docstore.PartitionsIn[Authority](a.redis, first)
@@ -199,28 +200,27 @@ func TestWhoeverWasOffTheRollBeginsAnew(t *testing.T) {
 	if _, err := adoption.live(); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("it answers though nobody looked at its build meanwhile: %v", err)
 	}
-	adoption.wanted, adoption.lacking = model, events.Mark{}
+	adoption.aim = aim{model: model, signed: true}
 	if err := adoption.roll.Strike(t.Context(), adoption.entry(model)); err != nil {
 		t.Fatal(err)
 	}
-	a.beyond(t)
+	a.rename() // which only the other build has
+	a.otherAt(t, a.mark(a.head()))
 	if err := adoption.adopt(t.Context(), model); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("it goes on with what it knew before: %v", err)
 	}
 }
 
-// beyond makes a build of another version that shows more than there is.
-func (a *answering) beyond(t *testing.T) {
+// otherAt is a build of another version that stands at a place.
+func (a *answering) otherAt(t *testing.T, at events.Mark) {
 	t.Helper()
 	other := Authorities
 	other.Version++
-	m := inPartitions(other)
-	_, err := register(t.Context(), a.stores(), m, func(r *docstore.Registration) error { r.Live, r.Next = 1, 2; return nil })
+	_, err := register(t.Context(), a.stores(), inPartitions(other), func(r *docstore.Registration) error { r.Live, r.Next = 1, 2; return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	far := events.Mark{Log: a.log, Position: a.head() + 1, Event: uuid.New()}
-	_, err = docstore.PartitionsIn[Authority](a.redis, other.At(1).Model()).Move(t.Context(), []docstore.Move[Authority]{{Partition: 7, To: far}})
+	_, err = docstore.PartitionsIn[Authority](a.redis, other.At(1).Model()).Move(t.Context(), []docstore.Move[Authority]{{Partition: 7, To: at}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,27 +253,173 @@ func TestAnAdoptionEndsWhenNobodyKnowsOfItAnyMore(t *testing.T) {
 	}
 }
 
-// Of builds that follow different logs those count that follow the one there is.
-func TestBuildsOfALogThatIsNoMore(t *testing.T) {
+// Builds of a log that is no more, or that are beyond one that was restored,
+// stand in nobody's way; a build that follows such a log does.
+func TestLeftoversOfAnotherLog(t *testing.T) {
 	t.Parallel()
-	old, now := events.Mark{Log: events.LogID{1}, Position: 9}, events.Mark{Log: events.LogID{2}, Position: 3}
 	away := errors.New("away")
 	for name, tt := range map[string]struct {
-		all  []events.Mark
-		head error
-		want events.Mark
-		err  error
+		there func(a *answering) events.Mark
+		head  error
+		err   error
 	}{
-		"none":                     {nil, away, events.Mark{}, nil},
-		"one that was not begun":   {[]events.Mark{{}, {}}, away, events.Mark{}, nil},
-		"one log":                  {[]events.Mark{old, {Log: old.Log, Position: 8}, {}}, away, old, nil},
-		"two":                      {[]events.Mark{old, now, {Log: now.Log, Position: 1}}, nil, now, nil},
-		"two, and nobody to ask":   {[]events.Mark{old, now}, away, events.Mark{}, away},
-		"two, and it is neither's": {[]events.Mark{old, {Log: events.LogID{3}, Position: 1}}, nil, events.Mark{}, nil},
+		"of another log": {func(*answering) events.Mark { return events.Mark{Log: events.LogID{9}, Position: 1, Event: uuid.New()} }, nil, nil},
+		"beyond the log": {func(a *answering) events.Mark {
+			return events.Mark{Log: a.log, Position: a.head() + 100, Event: uuid.New()}
+		}, nil, nil},
+		"beyond the log, and nobody to ask": {func(a *answering) events.Mark {
+			return events.Mark{Log: a.log, Position: a.head() + 100, Event: uuid.New()}
+		}, away, away},
+		"behind, and nobody to ask": {func(a *answering) events.Mark { return a.mark(1) }, away, nil},
 	} {
-		a := &Adoption{log: func(context.Context) (events.Mark, error) { return now, tt.head }}
-		if got, err := a.newest(t.Context(), tt.all); got != tt.want || !errors.Is(err, tt.err) {
-			t.Errorf("%s: %v, %v, want %v, %v", name, got, err, tt.want, tt.err)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAnswering(t)
+			a.otherAt(t, tt.there(a))
+			adoption := a.another(func(ctx context.Context) (events.Mark, error) {
+				head, _ := a.headOf(ctx)
+				return head, tt.head
+			}, time.Now)
+			if err := adoption.adopt(t.Context(), Authorities.At(1).Model()); !errors.Is(err, tt.err) {
+				t.Errorf("it says %v, want %v", err, tt.err)
+			}
+		})
+	}
+	a := newAnswering(t)
+	a.otherAt(t, events.Mark{Log: events.LogID{9}, Position: 1, Event: uuid.New()})
+	adoption := a.another(func(context.Context) (events.Mark, error) { return events.Mark{Log: events.LogID{9}, Position: 1}, nil }, time.Now)
+	if err := adoption.adopt(t.Context(), Authorities.At(1).Model()); !errors.Is(err, errIncomplete) {
+		t.Errorf("it answers from a build that follows a log that is no more: %v", err)
+	}
+}
+
+// MongoDB is away, and so is what the roll said: whoever is at the head of the
+// log lacks nothing.
+func TestWithoutTheRegistryTheHeadCounts(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	model := Authorities.At(1).Model()
+	a.two.leave()
+	close(a.down)
+	a.two.adoption.Head = func(context.Context) (events.Mark, error) {
+		return events.Mark{Log: a.log, Position: a.head() + 1, Event: uuid.New()}, nil
+	}
+	if err := a.two.adoption.adopt(t.Context(), model); !errors.Is(err, errIncomplete) {
+		t.Errorf("the log is further: %v", err)
+	}
+	a.two.adoption.aim, a.two.adoption.Head = aim{}, a.headOf
+	if err := a.two.adoption.adopt(t.Context(), model); err != nil {
+		t.Errorf("it is at the head: %v", err)
+	}
+}
+
+// Redis comes up with an old copy of everything, and the roll is lost with it.
+func TestNobodyGoesBehindWhatHeAnsweredFrom(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	adoption, model := a.another(a.headOf, time.Now), Authorities.At(1).Model()
+	at := a.head()
+	a.rename()
+	adoption.showed(goal{a.log, a.head()})
+	adoption.showed(goal{a.log, at}) // somebody was late
+	if err := adoption.adopt(t.Context(), model); !errors.Is(err, errIncomplete) {
+		t.Errorf("it answers from what is older: %v", err)
+	}
+	a.feed(t, a.projector.Consumers()...)
+	a.projector.writesDown(t)
+	adoption.aim = aim{}
+	if err := adoption.adopt(t.Context(), model); err != nil {
+		t.Errorf("it is there again: %v", err)
+	}
+}
+
+// A build that was dropped answers nobody, and is waited for by none, though a
+// process that does not hear of it stands on the roll with it. One that is
+// folded is waited for, also when it is not ready for a moment.
+func TestABuildThatIsGoneIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	a.switched(t)
+	a.reads(t, a.one, 2)
+	first := Authorities.At(1).Model()
+	for name, tt := range map[string]struct {
+		as   func(*docstore.Registration)
+		gone bool
+	}{
+		"the former one": {func(r *docstore.Registration) { r.Former = 1 }, false},
+		"on its way":     {func(r *docstore.Registration) { r.Former, r.Building = 0, &docstore.Building{Generation: 1} }, false},
+		"retired":        {func(r *docstore.Registration) { r.Former, r.Building, r.Retired = 0, nil, []int{1} }, true},
+		"no more":        {func(r *docstore.Registration) { r.Former, r.Building, r.Retired = 0, nil, nil }, true},
+	} {
+		a.registers(t, tt.as)
+		if a.one.adoption.isGone(t.Context(), first) {
+			t.Errorf("%s: it counts as gone, and it is ready", name)
+		}
+		was := docstore.PartitionsIn[Authority](a.redis, first)
+		all := make([]docstore.Partition, docstore.PartitionCount)
+		for i := range all {
+			all[i] = docstore.Partition(i)
+		}
+		if err := was.MarkUnready(t.Context(), all); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.one.adoption.isGone(t.Context(), first); got != tt.gone {
+			t.Errorf("%s: it counts as gone is %v", name, got)
+		}
+		a.makeReady(t, first)
+	}
+	a.registers(t, func(r *docstore.Registration) { r.Former, r.Building, r.Retired = 0, nil, nil })
+	if err := a.redis.Drop(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	l := losses()["a disabled user"]
+	l.take(a.history)
+	a.feed(t, a.projector.Consumers()...)
+	if visible, outcome := a.one.answered(t, enough, l.types); !visible {
+		t.Errorf("nobody can be answered from it, and it was %s", outcome)
+	}
+	l.lost(t, "it", a.one, a.two)
+}
+
+func (a *answering) makeReady(t *testing.T, m docstore.Model) {
+	t.Helper()
+	p := docstore.PartitionsIn[Authority](a.redis, m)
+	states, err := p.States(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready := make(map[docstore.Partition]events.Mark)
+	for i, s := range states {
+		ready[docstore.Partition(i)] = s.Checkpoint
+	}
+	if err := p.MarkReady(t.Context(), ready); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What a process handled of the build that it read before says nothing of the
+// one that it reads now: it may have kept what it read there since.
+func TestAConfirmationIsOfABuild(t *testing.T) {
+	t.Parallel()
+	url, prefix := testkit.RedisURL(t)
+	r, g := signed(t, url, prefix), goal{events.LogID{1}, 5}
+	r.follows = r.Model()
+	first, second := Authorities.At(1).Model(), Authorities.At(2).Model()
+	other := memberOf(uuid.New(), testBound)
+	for name, tt := range map[string]struct {
+		of    docstore.Model
+		reads []reader
+		want  bool
+	}{
+		"the build that it reads":             {first, []reader{{other.process(), first}}, true},
+		"another one":                         {first, []reader{{other.process(), second}}, false},
+		"one of two":                          {first, []reader{{other.process(), first}, {other.process(), second}}, false},
+		"somebody else reads another one":     {first, []reader{{other.process(), first}, {uuid.NewString(), second}}, true},
+		"nobody knows that it reads anything": {first, nil, true},
+	} {
+		r.note(other, g, tt.of)
+		if all, _ := r.all([]member{other}, tt.reads, g); all != tt.want {
+			t.Errorf("%s: it is confirmed is %v", name, all)
 		}
 	}
 }
@@ -281,14 +427,20 @@ func TestBuildsOfALogThatIsNoMore(t *testing.T) {
 func TestReadersThatCannotBeToldApart(t *testing.T) {
 	t.Parallel()
 	a := newAnswering(t)
-	if models, err := a.one.adoption.read(t.Context()); err != nil || len(models) != 2 {
-		t.Errorf("%v, %v", models, err)
+	if readers, err := a.one.adoption.read(t.Context()); err != nil || len(readers) != 2 {
+		t.Errorf("%v, %v", readers, err)
 	}
 	stranger := a.another(a.headOf, time.Now)
 	if _, err := stranger.read(t.Context()); !errors.Is(err, errNotOnTheRoll) {
 		t.Errorf("it takes a roll for whole that it is not on itself: %v", err)
 	}
-	if _, err := a.one.adoption.roll.Sign(t.Context(), "someone/of/another/time", time.Minute); err != nil {
+	if _, err := a.one.adoption.roll.Sign(t.Context(), uuid.NewString()+"/7/9/and what comes later", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if readers, err := a.one.adoption.read(t.Context()); err != nil || len(readers) != 3 {
+		t.Errorf("%v, %v", readers, err)
+	}
+	if _, err := a.one.adoption.roll.Sign(t.Context(), "someone/of another time/1", time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.one.adoption.read(t.Context()); err == nil {
@@ -296,7 +448,7 @@ func TestReadersThatCannotBeToldApart(t *testing.T) {
 	}
 	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if a.one.adoption.everywhere(short, goal{a.log, a.head()}, Authorities.At(1).Model()) {
+	if _, ok := a.one.adoption.everywhere(short, goal{a.log, a.head()}, Authorities.At(1).Model()); ok {
 		t.Error("it is over for a process of which nobody knows what it reads")
 	}
 }

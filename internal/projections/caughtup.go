@@ -16,7 +16,7 @@ func (r *Revocations) Shown(at events.Mark) events.Mark {
 	switch {
 	case r.current(goal{at.Log, at.Position}):
 		return at
-	case r.handled.log != at.Log:
+	case r.handled.log != at.Log || r.follows != r.Model():
 		return events.Mark{}
 	default:
 		return events.Mark{Log: at.Log, Position: r.handled.position}

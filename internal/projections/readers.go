@@ -7,78 +7,91 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"tenure/internal/docstore"
 )
 
+// readersEvery is how often builds that lag are looked at.
+const readersEvery = 50 * time.Millisecond
+
 // errNotOnTheRoll says that a roll is not the one that all others signed.
 var errNotOnTheRoll = errors.New("projections: this process is not on the roll of readers")
 
-// entry is a process on the roll of readers: its name, and the version and the
-// generation that it answers from.
-func (a *Adoption) entry(m docstore.Model) string {
-	return fmt.Sprintf("%s/%d/%d", a.process, m.Version, m.Generation)
+// reader is a process, and a build that it may be answering from.
+type reader struct {
+	process string
+	model   docstore.Model
 }
 
-// read are the builds from which anybody may be answered. It fails when that
-// cannot be told of one process.
-func (a *Adoption) read(ctx context.Context) ([]docstore.Model, error) {
+// entry is this process on the roll of readers: its name, and the version and
+// the generation that it answers from.
+func (a *Adoption) entry(m docstore.Model) string {
+	return fmt.Sprintf("%s/%d/%d", a.Process, m.Version, m.Generation)
+}
+
+// readerOf reads an entry. Later versions may add to it.
+func readerOf(entry string) (reader, error) {
+	parts := strings.Split(entry, "/")
+	if len(parts) < 3 {
+		return reader{}, fmt.Errorf("projections: %q on the roll of readers names no build", entry)
+	}
+	version, err := strconv.Atoi(parts[1])
+	generation, err2 := strconv.Atoi(parts[2])
+	return reader{parts[0], docstore.Model{Projection: Authorities.Name, Version: version, Generation: generation}}, errors.Join(err, err2)
+}
+
+// read are those who may be answering, and from what. It fails when that cannot
+// be told of one of them.
+func (a *Adoption) read(ctx context.Context) ([]reader, error) {
 	names, err := a.roll.Names(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ours := false
-	var all []docstore.Model
+	var all []reader
 	for _, name := range names {
-		process, version, generation, err := readerOf(name)
+		one, err := readerOf(name)
 		if err != nil {
 			return nil, err
 		}
-		ours = ours || process == a.process.String()
-		all = append(all, docstore.Model{Projection: Authorities.Name, Version: version, Generation: generation})
+		all = append(all, one)
 	}
-	if !ours {
+	if !slices.ContainsFunc(all, func(r reader) bool { return r.process == a.Process.String() }) {
 		return nil, errNotOnTheRoll
 	}
 	return all, nil
 }
 
-func readerOf(name string) (process string, version, generation int, err error) {
-	parts := strings.Split(name, "/")
-	if len(parts) != 3 {
-		return "", 0, 0, fmt.Errorf("projections: %q on the roll of readers is another version's", name)
-	}
-	version, err = strconv.Atoi(parts[1])
-	generation, err2 := strconv.Atoi(parts[2])
-	return parts[0], version, generation, errors.Join(err, err2)
-}
-
 // everywhere waits until no build is left that somebody may be answered from
-// and that does not show g, which there is known to show. It tells false when
-// ctx ends first.
+// and that does not show g, which there is known to show. It gives who reads
+// what at the end, and false when ctx ends first.
 //
 // A process that comes to a build after the roll was read for the last time
 // does so when it lacks nothing of this process's own.
-func (a *Adoption) everywhere(ctx context.Context, g goal, there docstore.Model) bool {
+func (a *Adoption) everywhere(ctx context.Context, g goal, there docstore.Model) ([]reader, bool) {
 	if a == nil {
-		return true
+		return nil, true
 	}
-	shows := []docstore.Model{there}
+	shows := map[docstore.Model]bool{there: true}
 	for {
-		models, err := a.read(ctx)
-		models = slices.DeleteFunc(models, func(m docstore.Model) bool { return slices.Contains(shows, m) })
-		if err == nil && len(models) == 0 {
-			return true
-		}
-		former := len(shows)
-		for _, m := range models {
-			if !slices.Contains(shows, m) && a.shows(ctx, m, g) {
-				shows = append(shows, m)
+		all, err := a.read(ctx)
+		again, behind := false, err != nil
+		for _, r := range all {
+			if shows[r.model] {
+				continue
+			}
+			// Whatever is found now, the roll is read once more after it.
+			if shows[r.model] = a.shows(ctx, r.model, g) || a.isGone(ctx, r.model); shows[r.model] {
+				again = true
+			} else {
+				behind = true
 			}
 		}
-		// The roll is read once more after the last build was looked at.
-		if len(shows) == former && pause(ctx, beatEvery) != nil {
-			return false
+		if !again && !behind {
+			return all, true
+		}
+		if !again && pause(ctx, readersEvery) != nil {
+			return nil, false
 		}
 	}
 }
@@ -86,4 +99,16 @@ func (a *Adoption) everywhere(ctx context.Context, g goal, there docstore.Model)
 func (a *Adoption) shows(ctx context.Context, m docstore.Model, g goal) bool {
 	states, err := a.states(ctx, m)
 	return err == nil && !slices.ContainsFunc(states, func(s docstore.State) bool { return !reached(s, g) })
+}
+
+// isGone tells whether nobody is answered from a build whoever reads it, and
+// nobody will be: it is registered no more, or as retired, so that it is not
+// folded and made ready again, and no part of it is ready.
+func (a *Adoption) isGone(ctx context.Context, m docstore.Model) bool {
+	r, err := a.generations.mongo.Registration(ctx, m.Projection, m.Version)
+	if err != nil || m.Generation == r.Live || m.Generation == r.Former || r.Building != nil && r.Building.Generation == m.Generation {
+		return false
+	}
+	states, err := a.states(ctx, m)
+	return err == nil && !slices.ContainsFunc(states, func(s docstore.State) bool { return s.Ready })
 }

@@ -70,6 +70,7 @@ type Revocations struct {
 // peer is what is known of a process, this one among them.
 type peer struct {
 	handled goal
+	of      docstore.Model
 	heard   time.Duration
 }
 
@@ -119,7 +120,8 @@ func (r *Revocations) hear(message []byte) {
 	defer r.mu.Unlock()
 	r.handle(d, events.LogID(log))
 	r.cache.heard()
-	r.note(r.member, r.handled)
+	r.note(r.member, r.handled, r.follows)
+	r.Adoption.showed(r.handled)
 	if d.Awaited {
 		r.wake()
 	}
@@ -146,14 +148,14 @@ func (r *Revocations) handle(d drops, log events.LogID) {
 }
 
 // note keeps how far a process is, and wakes those who wait for it.
-func (r *Revocations) note(m member, handled goal) {
+func (r *Revocations) note(m member, handled goal, of docstore.Model) {
 	now := r.cache.clock()
 	for other, p := range r.peers {
 		if now-p.heard > 2*MaxRevocationBound {
 			delete(r.peers, other)
 		}
 	}
-	r.peers[m] = peer{handled, now}
+	r.peers[m] = peer{handled, of, now}
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
@@ -172,7 +174,10 @@ type confirmation struct {
 	Member   member          `json:"member"`
 	Log      string          `json:"log,omitempty"`
 	Position events.Position `json:"position"`
-	Gone     bool            `json:"gone,omitempty"`
+	// Version and Generation are the build of authentication that it is about.
+	Version    int  `json:"version"`
+	Generation int  `json:"generation"`
+	Gone       bool `json:"gone,omitempty"`
 }
 
 // hearPeer takes what another process says.
@@ -188,7 +193,8 @@ func (r *Revocations) hearPeer(message []byte) {
 	case c.Gone:
 		delete(r.peers, c.Member)
 	case err == nil:
-		r.note(c.Member, goal{events.LogID(log), c.Position})
+		of := docstore.Model{Projection: Authorities.Name, Version: c.Version, Generation: c.Generation}
+		r.note(c.Member, goal{events.LogID(log), c.Position}, of)
 	}
 }
 
@@ -201,10 +207,12 @@ func (r *Revocations) tell(ctx context.Context) {
 		case <-r.speak:
 		}
 		r.mu.Lock()
-		at, ours := r.handled, r.follows == r.Model()
+		at, of, ours := r.handled, r.follows, r.follows == r.Model()
 		r.mu.Unlock()
 		if ours {
-			r.say(ctx, confirmation{Member: r.member, Log: at.log.String(), Position: at.position})
+			r.say(ctx, confirmation{
+				Member: r.member, Log: at.log.String(), Position: at.position, Version: of.Version, Generation: of.Generation,
+			})
 		}
 	}
 }
@@ -223,6 +231,12 @@ type member string
 
 func memberOf(process uuid.UUID, bound time.Duration) member {
 	return member(process.String() + "/" + strconv.FormatInt(bound.Milliseconds(), 10))
+}
+
+// process is its name, as it stands on the roll of readers.
+func (m member) process() string {
+	name, _, _ := strings.Cut(string(m), "/")
+	return name
 }
 
 // bound is how long a process may honour what it knows; the longest there may

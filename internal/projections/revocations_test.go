@@ -443,13 +443,13 @@ func TestWhoHasToConfirm(t *testing.T) {
 			}
 		}, waitedOut},
 		"one that the roll has lost is behind": {func(_ *testing.T, r *Revocations) {
-			r.note(other, goal{events.LogID{15: 1}, 6})
+			r.note(other, goal{events.LogID{15: 1}, 6}, Authorities.Model())
 		}, waitedOut},
 		"one is at that place of another log": {func(_ *testing.T, r *Revocations) {
-			r.note(other, goal{events.LogID{15: 2}, 9})
+			r.note(other, goal{events.LogID{15: 2}, 9}, Authorities.Model())
 		}, waitedOut},
 		"the other is there": {func(t *testing.T, r *Revocations) {
-			r.note(other, goal{events.LogID{15: 1}, 7})
+			r.note(other, goal{events.LogID{15: 1}, 7}, Authorities.Model())
 			if _, err := r.roll.Sign(t.Context(), string(other), time.Minute); err != nil {
 				t.Error(err)
 			}
@@ -571,6 +571,10 @@ func TestHowFarWhatIsKeptIs(t *testing.T) {
 	shows("Redis is behind", at(8), at(8))
 	other := events.Mark{Log: events.LogID{15: 2}, Position: 3}
 	shows("another log", other, events.Mark{})
+	own := r.Model
+	r.Model = func() docstore.Model { return Authorities.At(2).Model() }
+	shows("another build is read, of which nothing was heard", at(8), events.Mark{})
+	r.Model = own
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if r.CaughtUp(short, log, 12) {

@@ -39,7 +39,8 @@ func (r *Revocations) Wait(ctx context.Context, log events.LogID, position event
 func (r *Revocations) awaited(name string) bool { return r.takers[name] }
 
 func (r *Revocations) settle(ctx context.Context, g goal) (outcome string) {
-	if !r.Adoption.everywhere(ctx, g, r.handledOf(g)) {
+	readers, ok := r.Adoption.everywhere(ctx, g, r.handledOf(g))
+	if !ok {
 		return notTold
 	}
 	// Whoever keeps what he read before that keeps it for the bound from now.
@@ -48,7 +49,7 @@ func (r *Revocations) settle(ctx context.Context, g goal) (outcome string) {
 	over := time.NewTimer(began + bound - r.cache.clock())
 	defer over.Stop()
 	for {
-		all, changed := r.all(members, g)
+		all, changed := r.all(members, readers, g)
 		if all {
 			return confirmed
 		}
@@ -110,14 +111,15 @@ func (r *Revocations) heardOf() (members []member) {
 }
 
 // all tells whether every one of them is there, of whom there is one at least,
-// and what is closed when that may have changed. What this process handled of
-// another model says nothing of what it reads now.
-func (r *Revocations) all(members []member, g goal) (bool, <-chan struct{}) {
+// and what is closed when that may have changed. What a process handled of one
+// build says nothing of another that it reads.
+func (r *Revocations) all(members []member, readers []reader, g goal) (bool, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	behind := slices.ContainsFunc(members, func(m member) bool {
-		at := r.peers[m].handled
-		return at.log != g.log || at.position < g.position
+		p := r.peers[m]
+		return p.handled.log != g.log || p.handled.position < g.position ||
+			slices.ContainsFunc(readers, func(one reader) bool { return one.process == m.process() && one.model != p.of })
 	})
 	return len(members) > 0 && !behind && r.follows == r.Model(), r.changed
 }
