@@ -197,6 +197,9 @@ func TestTags(t *testing.T) {
 		t.Errorf("no memberships have the tag %s", tag)
 	}
 	k.as(k.root, "PUT", document, entries, 412, "If-Match", `"1"`)
+	for _, above := range []string{`{"memberships":[{"scope_type":"global","role":"Admin"}]}`, `{"default_role":"super_admin","memberships":[]}`} {
+		k.as(k.root, "PUT", document, above, 422, "If-Match", `"1"`) // of the wrong shape, before it is of the wrong version
+	}
 	tag := k.as(k.root, "PUT", document, entries, 200, "If-Match", `"0"`).header.Get("ETag")
 	if read := k.as(k.root, "GET", document, "", 200).header.Get("ETag"); tag != read || tag == `"0"` {
 		t.Errorf("after a change the tag is %s, then %s", tag, read)

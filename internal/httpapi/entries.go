@@ -55,9 +55,9 @@ func (b *DocumentBody) document(at string) (commands.Document, error) {
 	doc := commands.Document{Entries: []commands.Entry{}, At: at}
 	var wrong []fault.Detail
 	if b.DefaultRole.Set {
-		role, ok := events.ParseRole(b.DefaultRole.Value)
-		if !ok && !b.DefaultRole.Null {
-			wrong = append(wrong, fault.Detail{Location: at + ".default_role", Message: unknownRole})
+		role, bad := lowerRole(b.DefaultRole.Value)
+		if bad != "" && !b.DefaultRole.Null {
+			wrong = append(wrong, fault.Detail{Location: at + ".default_role", Message: bad})
 		}
 		doc.DefaultRole = &role
 	}
@@ -96,9 +96,9 @@ func (t *EntryTerms) entry(where string) (events.MembershipEntry, []fault.Detail
 	}
 	var wrong []fault.Detail
 	if t.Role != nil {
-		role, ok := events.ParseRole(*t.Role)
-		if e.Role = role; !ok {
-			wrong = append(wrong, fault.Detail{Location: where + ".role", Message: unknownRole})
+		role, bad := lowerRole(*t.Role)
+		if e.Role = role; bad != "" {
+			wrong = append(wrong, fault.Detail{Location: where + ".role", Message: bad})
 		}
 	}
 	for _, list := range []struct {
@@ -120,6 +120,21 @@ func (t *EntryTerms) entry(where string) (events.MembershipEntry, []fault.Detail
 		}
 	}
 	return e, wrong
+}
+
+// lowerRole reads a role that a membership can give. super_admin is none for
+// anyone, whatever there is, so it is refused before anything is looked at, as
+// the description says; what is wrong with its If-Match comes later.
+func lowerRole(name string) (role events.Role, wrong string) {
+	role, ok := events.ParseRole(name)
+	switch {
+	case !ok:
+		return "", unknownRole
+	case role == events.SuperAdmin:
+		return "", "must be a role below super_admin, which no membership gives"
+	default:
+		return role, ""
+	}
 }
 
 // idsIn are ids in their one form, each once.
