@@ -37,7 +37,7 @@ type keyCreateInput struct {
 type keyRotateInput struct {
 	KeyPath
 	Body *struct {
-		GraceSeconds int `json:"grace_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long the former key lives on."`
+		GraceSeconds whole `json:"grace_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long the former key lives on."`
 	} `nameHint:"KeyRotate"`
 }
 

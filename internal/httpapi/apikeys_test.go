@@ -109,6 +109,7 @@ func TestKeysOfTheWrongShape(t *testing.T) {
 	} {
 		mustName(t, k.as(k.root, "POST", "/api-keys/"+id+"/rotate", body, 422), "body.grace", says)
 	}
+	k.as(k.root, "POST", "/api-keys/"+id+"/rotate", `{"grace_seconds":6e2}`, 200)
 }
 
 // TestAtMostTwentyFiveKeys names the limit.

@@ -34,7 +34,7 @@ const (
 type thing struct {
 	Email string    `json:"email" maxLength:"254"`
 	Name  *string   `json:"name,omitempty" minLength:"1" maxLength:"255"`
-	Size  *int      `json:"size,omitempty" minimum:"0" maximum:"86400"`
+	Size  *whole    `json:"size,omitempty" minimum:"0" maximum:"86400"`
 	Tags  []string  `json:"tags,omitempty" maxItems:"3"`
 	When  time.Time `json:"when,omitzero"`
 	Data  any       `json:"data,omitempty"`

@@ -182,14 +182,14 @@ func (c *jsonCheck) space() {
 	}
 }
 
-// number notes a number that no parser can hold, and a whole number that is
-// not spelled as one: 1.0 and 1e3 are whole to a schema and nothing to an int.
+// number notes a number that no parser can hold, and one that has to be whole
+// and is not.
 func (c *jsonCheck) number(where string, schema *huma.Schema, raw []byte) {
 	if raw[0] == 't' || raw[0] == 'f' {
 		return
 	}
 	if schema != nil && schema.Type == huma.TypeInteger {
-		if _, err := strconv.ParseInt(string(raw), 10, 64); err != nil {
+		if _, ok := wholeOf(raw); !ok {
 			low, high := bounds(schema)
 			c.note(where, fmt.Sprintf("must be a whole number from %d to %d", low, high))
 		}
