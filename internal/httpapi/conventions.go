@@ -75,7 +75,7 @@ func conventional(op huma.Operation) []*huma.Param {
 	shortest, longest := 1, maxIdempotencyKey
 	return []*huma.Param{
 		header(idempotencyKey, "Makes it safe to send the request again within 24 hours.", huma.Schema{MinLength: &shortest, MaxLength: &longest, Pattern: onceForm}),
-		header(ifMatch, `The version in which the thing has to be, such as "3".`, huma.Schema{MinLength: &shortest, Pattern: matchForm}),
+		header(ifMatch, `The version in which the thing has to be, such as "3".`, huma.Schema{AnyOf: matchForms()}),
 		header(prefer, "respond-async: answer when it is durable, without waiting for the read models.", huma.Schema{}),
 	}
 }

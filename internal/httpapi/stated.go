@@ -21,14 +21,18 @@ const (
 	// tokenForm is what tokenOf takes: 24 bytes in base64, of which the 17th
 	// begins with a zero, since no position is negative. Empty is none.
 	tokenForm = `^([A-Za-z0-9_-]{21}[A-HQ-Xg-nw-z0-3][A-Za-z0-9_-]{10})?$`
-	// matchForm is what matchOf takes.
-	matchForm = `^(\*|` + tagForm + `([ \t]*,[ \t,]*` + tagForm + `)*[ \t,]*)$`
-	tagForm   = `(W/)?"[!#-~\x80-\xff]*"`
+	// tagsForm is what matchOf takes beside the asterisk.
+	tagsForm = `^` + tagForm + `([ \t]*,[ \t,]*` + tagForm + `)*[ \t,]*$`
+	tagForm  = `(W/)?"[!#-~\x80-\xff]*"`
 	// onceForm is what onceOf takes, as far as a header can be sent by all.
 	onceForm = `^[!-~]([ -~]*[!-~])?$`
 	// capabilityForm is what capabilitiesOf takes.
 	capabilityForm = `^[A-Za-z0-9_.:-]{1,64}$`
 )
+
+// matchForms are what matchOf takes, apart: a tool that finds no text for the
+// longer one still has the other.
+func matchForms() []*huma.Schema { return []*huma.Schema{{Enum: []any{"*"}}, {Pattern: tagsForm}} }
 
 // highestNames are what the highest role can be called in a request.
 func highestNames() []string { return []string{string(events.SuperAdmin), "admin"} }
@@ -152,6 +156,9 @@ func (b bodyForms) schema(s *huma.Schema) {
 	if open, ok := s.AdditionalProperties.(bool); ok && open {
 		b.free(s)
 	}
+	if s.Properties["scope_type"] != nil {
+		stateScope(s)
+	}
 	b.schema(s.Items)
 	for name, member := range s.Properties {
 		stateMember(name, member)
@@ -181,6 +188,21 @@ func (b bodyForms) free(s *huma.Schema) {
 // one is not what we say.
 func stateFormat(s *huma.Schema, format string) {
 	s.Extensions = map[string]any{"format": format}
+}
+
+// stateScope says what an entry's two names of its scope have to do with each
+// other.
+func stateScope(s *huma.Schema) {
+	s.Extensions = map[string]any{"oneOf": []any{
+		map[string]any{"properties": map[string]any{
+			"scope_type": map[string]any{"const": "supplier"},
+			"scope_id":   map[string]any{"type": huma.TypeString},
+		}, "required": []string{"scope_id"}},
+		map[string]any{"properties": map[string]any{
+			"scope_type": map[string]any{"const": "global"},
+			"scope_id":   map[string]any{"type": "null"},
+		}},
+	}}
 }
 
 // stateMember says what the handlers take of a member beyond text.
