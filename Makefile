@@ -50,7 +50,7 @@ generate: ## Write what is generated again
 	$(GO) generate ./...
 
 clean: ## Remove what was built and downloaded; the data of `make run` stays
-	rm -rf bin .local/bin .local/log .local/bench.json
+	rm -rf bin .local/bin .local/log .local/bench.json .local/fuzz .local/schemathesis-*
 
 # What runs the stores is built without asking version control, which may
 # refuse to speak to this user; the build is quick when nothing changed.
