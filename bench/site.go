@@ -197,19 +197,22 @@ func (k *site) tenure(ctx context.Context, args ...string) (said string, err err
 }
 
 // newUser is the request that makes a user nobody has made.
-func (k *site) newUser(header ...string) []byte {
-	body := fmt.Sprintf(`{"email":"grace.hopper.%s@example.com","name":"Grace Hopper","role":"viewer"}`, newID())
+func (k *site) newUser(header ...string) []byte { return k.newUserWith("", header...) }
+
+func (k *site) newUserWith(more string, header ...string) []byte {
+	body := fmt.Sprintf(`{"email":"grace.hopper.%s@example.com","name":"Grace Hopper","role":"viewer"%s}`, newID(), more)
 	return request(http.MethodPost, "/api/v1/users", k.key, body, header...)
 }
 
-// user makes a user who shows, and gives his id.
+// user makes a user who shows, with a membership as most have, and gives his id.
 func (k *site) user(ctx context.Context) (id string, err error) {
 	w, err := dial(ctx, k.api)
 	if err != nil {
 		return "", err
 	}
 	defer w.close()
-	body, err := w.ask(k.newUser(), http.StatusCreated)
+	membership := `,"memberships":{"memberships":[{"scope_type":"global","role":"agent","capabilities":["place_orders"]}]}`
+	body, err := w.ask(k.newUserWith(membership), http.StatusCreated)
 	if err != nil {
 		return "", err
 	}
