@@ -16,9 +16,21 @@ import (
 // providers know him by, are not for those of another supplier.
 func TestOnesOtherSuppliersAreNotTold(t *testing.T) {
 	t.Parallel()
+	// Memberships that take little room are kept with the user, others apart.
+	for name, metadata := range map[string]string{"small": "", "large": strings.Repeat("x", 5000)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tellsNoOther(t, metadata)
+		})
+	}
+}
+
+func tellsNoOther(t *testing.T, metadata string) {
+	t.Helper()
 	w := newTown(t, map[string]string{"admin": "A supplier_admin", "helpdesk": "A supplier_helpdesk", "admin of B": "B supplier_admin"})
 	w.names["guest"] = w.made(w.keys["admin of B"], w.names["B"], "")
 	w.keys["guest"] = w.issue(commands.Receipt{}, events.UserID(w.names["guest"]))
+	w.ask("root", "", "PUT", "/users/{guest}/memberships/supplier/{B}", `{"role":"agent","metadata":{"a":"`+metadata+`"}}`, "200")
 	w.ask("root", "", "PUT", "/users/{guest}/memberships", w.doc("A viewer, B agent, global auditor"), "200")
 	all := []scene{
 		{"admin", "A", "GET", "/users/{guest}", "", "200"},

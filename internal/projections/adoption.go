@@ -72,7 +72,7 @@ type AdoptionOptions struct {
 	// Now is a clock with a monotonic reading.
 	Now func() time.Time
 	// Note is told why the process does not answer from what the registry says,
-	// whenever that changes, and nil when it does. It may be nil.
+	// once, and nil when it does again. It may be nil.
 	Note func(error)
 }
 
@@ -85,12 +85,12 @@ func (g *Generations) Adopt(o AdoptionOptions) *Adoption {
 	}
 	g.adoption = &Adoption{
 		AdoptionOptions: o, generations: g, redis: g.redis, roll: docstore.RollIn(g.redis, readersName),
-		clock: func() time.Duration { return o.Now().Sub(began) }, why: errNotBegun,
+		clock: func() time.Duration { return o.Now().Sub(began) },
 	}
 	return g.adoption
 }
 
-var errNotBegun = errors.New("it was not looked for yet")
+var errAtIt = errors.New("it is being found out from which build; that takes a moment")
 
 // Run adopts what is to be, and keeps this process on the roll, until ctx ends.
 // Then it answers from nothing and takes its leave.
@@ -114,7 +114,11 @@ func (a *Adoption) live() (docstore.Model, error) {
 	defer a.mu.RUnlock()
 	switch {
 	case a.model == (docstore.Model{}):
-		return docstore.Model{}, fmt.Errorf("%w: who is calling cannot be told: %w", ErrUnavailable, a.why)
+		why := a.why
+		if why == nil {
+			why = errAtIt
+		}
+		return docstore.Model{}, fmt.Errorf("%w: who is calling cannot be told: %w", ErrUnavailable, why)
 	case a.clock() >= a.until:
 		return docstore.Model{}, fmt.Errorf("%w: who is calling cannot be told: for %s Redis did not take down that this process reads %s",
 			ErrUnavailable, readerStays, a.model)
@@ -138,7 +142,7 @@ func (a *Adoption) beat(ctx context.Context) {
 	}
 	a.strike(ctx)
 	a.mu.Lock()
-	changed := fmt.Sprint(err) != fmt.Sprint(a.why)
+	changed := (err == nil) != (a.why == nil)
 	a.why = err
 	a.mu.Unlock()
 	if changed && !errors.Is(ctx.Err(), context.Canceled) {

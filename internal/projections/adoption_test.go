@@ -211,6 +211,59 @@ func TestWhoeverWasOffTheRollBeginsAnew(t *testing.T) {
 	}
 }
 
+// Somebody who has not heard of it may have been answered from a build since it
+// was retired.
+func TestARetiredBuildCountsToo(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	a.switched(t)
+	l := losses()["a disabled user"]
+	l.take(a.history)
+	a.feed(t, a.projector.Consumers()...)
+	a.projector.writesDown(t)
+	a.registers(t, func(r *docstore.Registration) { r.Live, r.Retired = 1, []int{2} })
+	adoption := a.another(a.headOf, time.Now)
+	if err := adoption.adopt(t.Context(), Authorities.At(1).Model()); !errors.Is(err, errIncomplete) {
+		t.Errorf("it is adopted, and lacks what the retired one showed: %v", err)
+	}
+}
+
+// A build that does not come to its place is tried from the start, and not on
+// the roll meanwhile. Where it has to come to is told after it was signed for,
+// also where it had been before.
+func TestABuildThatDoesNotComeIsLeft(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	adoption, model := a.another(a.headOf, time.Now), Authorities.At(1).Model()
+	if _, err := adoption.roll.Sign(t.Context(), adoption.entry(model), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	adoption.aim = aim{model: model, place: a.mark(1)}
+	a.rename() // which only the other build has
+	a.otherAt(t, a.mark(a.head()))
+	stands := func() bool {
+		readers, err := a.one.adoption.read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Contains(readers, reader{adoption.Process.String(), model})
+	}
+	for n := range aimBeats {
+		if err := adoption.adopt(t.Context(), model); !errors.Is(err, errIncomplete) {
+			t.Fatalf("at beat %d it is adopted, before it was where the others are: %v", n+1, err)
+		}
+		adoption.strike(t.Context())
+		if !stands() {
+			t.Fatalf("at beat %d it is off the roll", n+1)
+		}
+	}
+	_ = adoption.adopt(t.Context(), model)
+	adoption.strike(t.Context())
+	if stands() || adoption.aim != (aim{}) {
+		t.Errorf("others wait for it still; it aims at %+v", adoption.aim)
+	}
+}
+
 // otherAt is a build of another version that stands at a place.
 func (a *answering) otherAt(t *testing.T, at events.Mark) {
 	t.Helper()
@@ -285,11 +338,16 @@ func TestLeftoversOfAnotherLog(t *testing.T) {
 			}
 		})
 	}
-	a := newAnswering(t)
-	a.otherAt(t, events.Mark{Log: events.LogID{9}, Position: 1, Event: uuid.New()})
-	adoption := a.another(func(context.Context) (events.Mark, error) { return events.Mark{Log: events.LogID{9}, Position: 1}, nil }, time.Now)
-	if err := adoption.adopt(t.Context(), Authorities.At(1).Model()); !errors.Is(err, errIncomplete) {
-		t.Errorf("it answers from a build that follows a log that is no more: %v", err)
+	for name, head := range map[string]events.LogID{"the other's": {9}, "neither's": {8}} {
+		t.Run("a log that is "+name, func(t *testing.T) {
+			t.Parallel()
+			a := newAnswering(t)
+			a.otherAt(t, events.Mark{Log: events.LogID{9}, Position: 1, Event: uuid.New()})
+			adoption := a.another(func(context.Context) (events.Mark, error) { return events.Mark{Log: head, Position: 1}, nil }, time.Now)
+			if err := adoption.adopt(t.Context(), Authorities.At(1).Model()); !errors.Is(err, errIncomplete) {
+				t.Errorf("it answers from a build that follows a log that is no more: %v", err)
+			}
+		})
 	}
 }
 
@@ -320,6 +378,11 @@ func TestNobodyGoesBehindWhatHeAnsweredFrom(t *testing.T) {
 	adoption, model := a.another(a.headOf, time.Now), Authorities.At(1).Model()
 	at := a.head()
 	a.rename()
+	testkit.Eventually(t, "a process notes what it heard", func() bool {
+		a.one.adoption.mu.RLock()
+		defer a.one.adoption.mu.RUnlock()
+		return a.one.adoption.shown.Position == at
+	})
 	adoption.showed(goal{a.log, a.head()})
 	adoption.showed(goal{a.log, at}) // somebody was late
 	if err := adoption.adopt(t.Context(), model); !errors.Is(err, errIncomplete) {
