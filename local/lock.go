@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"tenure/local/internal/proc"
 )
 
 // lockDir makes sure that one stack runs in dir, and no more. The lock is held
@@ -37,18 +39,21 @@ func lockDir(dir string) (*os.File, error) {
 }
 
 // take waits for the guard of a stack that was killed a moment ago. It does
-// not wait for one that runs, which a lock that blocks would do: so it asks
-// again and again.
+// not wait for one that runs, which a lock that blocks would do.
 func take(lock *os.File, dir string) error {
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
-			return nil
+	taken, pid := false, 0
+	proc.Until(20*time.Second, 50*time.Millisecond, func() bool {
+		if taken = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil; taken {
+			return true
 		}
 		text := make([]byte, 20)
 		n, _ := lock.ReadAt(text, 0)
-		pid, err := strconv.Atoi(strings.TrimSpace(string(text[:n])))
-		if err == nil && syscall.Kill(pid, 0) != syscall.ESRCH || time.Now().After(deadline) {
-			return fmt.Errorf("a stack runs in %s already (pid %d): stop that one, or name another place with TENURE_LOCAL_DIR", dir, pid)
-		}
+		var err error
+		pid, err = strconv.Atoi(strings.TrimSpace(string(text[:n])))
+		return err == nil && syscall.Kill(pid, 0) != syscall.ESRCH // it runs
+	})
+	if !taken {
+		return fmt.Errorf("a stack runs in %s already (pid %d): stop that one, or name another place with TENURE_LOCAL_DIR", dir, pid)
 	}
+	return nil
 }

@@ -100,10 +100,16 @@ func untilOrphaned(ctx context.Context) context.Context {
 	parent := os.Getppid()
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
-		for ctx.Err() == nil && os.Getppid() == parent {
-			time.Sleep(200 * time.Millisecond)
+		defer cancel()
+		look := time.NewTicker(200 * time.Millisecond)
+		defer look.Stop()
+		for os.Getppid() == parent {
+			select {
+			case <-ctx.Done():
+				return
+			case <-look.C:
+			}
 		}
-		cancel()
 	}()
 	return ctx
 }

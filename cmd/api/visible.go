@@ -17,18 +17,15 @@ import (
 // revoke makes this process's part in that what was taken away is honoured by
 // none.
 func (p *parts) revoke(ctx context.Context, r *boot.Running, s boot.API) (err error) {
-	process := newID()
 	p.adoption = p.generations.Adopt(projections.AdoptionOptions{
-		Process: process, Now: time.Now,
+		Process: newID(), Now: time.Now,
 		Head: func(ctx context.Context) (events.Mark, error) { return eventlog.Head(ctx, p.reader) },
 		Note: func(why error) {
-			if why != nil {
-				r.Logger.WarnContext(ctx, "who is calling is not told by the build that the registry names", "error", why)
-			}
+			r.Logger.WarnContext(ctx, "who is calling is not told by the build that the registry names", "error", why)
 		},
 	})
 	p.revocations = projections.NewRevocations(p.redis, projections.RevocationOptions{
-		Bound: s.HTTP.RevokedWithin, Process: process, Now: time.Now, Model: p.generations.Authorities, Adoption: p.adoption,
+		Bound: s.HTTP.RevokedWithin, Now: time.Now, Model: p.generations.Authorities, Adoption: p.adoption,
 	})
 	p.revocations.Settled, err = r.Telemetry.ObserveRevocation(ctx, s.HTTP.RevokedWithin, p.revocations.Cache().Counts)
 	return err

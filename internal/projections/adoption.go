@@ -71,8 +71,8 @@ type AdoptionOptions struct {
 	Head func(context.Context) (events.Mark, error)
 	// Now is a clock with a monotonic reading.
 	Now func() time.Time
-	// Note is told why the process does not answer from what the registry says,
-	// once, and nil when it does again. It may be nil.
+	// Note is told why the process does not take up the build that the registry
+	// names, once each time. It may be nil.
 	Note func(error)
 }
 
@@ -142,13 +142,17 @@ func (a *Adoption) beat(ctx context.Context) {
 	}
 	a.strike(ctx)
 	a.mu.Lock()
-	changed := (err == nil) != (a.why == nil)
+	former := a.why
 	a.why = err
 	a.mu.Unlock()
-	if changed && !errors.Is(ctx.Err(), context.Canceled) {
+	if isNotable(err) && !isNotable(former) && !errors.Is(ctx.Err(), context.Canceled) {
 		a.Note(err)
 	}
 }
+
+// isNotable tells whether somebody should hear of it. That no generation is live
+// is so at each first start, and readiness tells it.
+func isNotable(err error) bool { return err != nil && !errors.Is(err, errNoGeneration) }
 
 func (a *Adoption) current() docstore.Model {
 	a.mu.RLock()
@@ -164,6 +168,7 @@ func (a *Adoption) stay(ctx context.Context, m docstore.Model) {
 	switch {
 	case err != nil: // it may be entered or not; it counts as not
 	case !still:
+		a.left = append(a.left, m) // where it stands again now
 		a.take(docstore.Model{}, 0)
 	default:
 		a.take(m, began+readerStays)
@@ -210,14 +215,13 @@ func (a *Adoption) adopt(ctx context.Context, m docstore.Model) (err error) {
 			return err
 		}
 	}
-	began := a.clock()
+	began, first := a.clock(), !a.aim.signed
+	a.aim.signed = true // it may be, whatever Redis answers
 	still, err := a.roll.Sign(ctx, a.entry(m), readerStays)
-	if err == nil && (!still || !a.aim.signed) {
-		a.aim.signed = true
+	if err == nil && (!still || first) {
 		a.aim.place, err = a.needed(ctx, m)
 	}
 	if err != nil {
-		a.aim.signed = true // it may be
 		a.giveUp()
 		return err
 	}

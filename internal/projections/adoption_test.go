@@ -79,6 +79,15 @@ func (a *answering) reads(t *testing.T, p *process, generation int) {
 	})
 }
 
+// takesAway takes a right away, which only the newest generation is folded with.
+func (a *answering) takesAway(t *testing.T) loss {
+	t.Helper()
+	l := losses()["a disabled user"]
+	l.take(a.history)
+	a.feed(t, a.projector.Consumers()...)
+	return l
+}
+
 // One process is answered from a build that nobody folds. No revocation is
 // over before it is gone.
 func TestNoRevocationIsOverWhileSomebodyReadsABuildThatStands(t *testing.T) {
@@ -86,9 +95,7 @@ func TestNoRevocationIsOverWhileSomebodyReadsABuildThatStands(t *testing.T) {
 	a := newAnswering(t)
 	a.switched(t)
 	a.reads(t, a.one, 2)
-	l := losses()["a disabled user"]
-	l.take(a.history)
-	a.feed(t, a.projector.Consumers()...)
+	l := a.takesAway(t)
 	if visible, outcome := a.one.answered(t, 2*time.Second, l.types); visible || outcome != notTold {
 		t.Errorf("visible is %v, and it was %s, while the other process reads what nobody folds", visible, outcome)
 	}
@@ -109,9 +116,7 @@ func TestTheBuildsOfOthersAreWaitedFor(t *testing.T) {
 	a := newAnswering(t)
 	a.switched(t)
 	a.reads(t, a.one, 2)
-	l := losses()["a disabled user"]
-	l.take(a.history)
-	a.feed(t, a.projector.Consumers()...)
+	l := a.takesAway(t)
 	told, before := make(chan string, 1), a.one.reads.Load()
 	go func() {
 		_, outcome := a.one.answered(t, enough, l.types)
@@ -151,9 +156,7 @@ func TestNobodyBeginsWithABuildThatLagsBehindAnother(t *testing.T) {
 	t.Parallel()
 	a := newAnswering(t)
 	a.switched(t)
-	l := losses()["a disabled user"]
-	l.take(a.history)
-	a.feed(t, a.projector.Consumers()...)
+	a.takesAway(t)
 	a.projector.writesDown(t)
 	// The program of a version whose projector has ended, as far as the registry
 	// tells it apart: the first generation is what it should read.
@@ -200,6 +203,10 @@ func TestWhoeverWasOffTheRollBeginsAnew(t *testing.T) {
 	if _, err := adoption.live(); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("it answers though nobody looked at its build meanwhile: %v", err)
 	}
+	adoption.strike(t.Context())
+	if readers, err := a.one.adoption.read(t.Context()); err != nil || slices.ContainsFunc(readers, func(r reader) bool { return r.process == adoption.Process.String() }) {
+		t.Errorf("on the roll are %v, %v: others wait for a build that nobody is answered from", readers, err)
+	}
 	adoption.aim = aim{model: model, signed: true}
 	if err := adoption.roll.Strike(t.Context(), adoption.entry(model)); err != nil {
 		t.Fatal(err)
@@ -217,9 +224,7 @@ func TestARetiredBuildCountsToo(t *testing.T) {
 	t.Parallel()
 	a := newAnswering(t)
 	a.switched(t)
-	l := losses()["a disabled user"]
-	l.take(a.history)
-	a.feed(t, a.projector.Consumers()...)
+	a.takesAway(t)
 	a.projector.writesDown(t)
 	a.registers(t, func(r *docstore.Registration) { r.Live, r.Retired = 1, []int{2} })
 	adoption := a.another(a.headOf, time.Now)
@@ -409,21 +414,20 @@ func TestABuildThatIsGoneIsNotWaitedFor(t *testing.T) {
 		as   func(*docstore.Registration)
 		gone bool
 	}{
+		"the live one":   {func(r *docstore.Registration) { r.Live = 1 }, false},
 		"the former one": {func(r *docstore.Registration) { r.Former = 1 }, false},
-		"on its way":     {func(r *docstore.Registration) { r.Former, r.Building = 0, &docstore.Building{Generation: 1} }, false},
-		"retired":        {func(r *docstore.Registration) { r.Former, r.Building, r.Retired = 0, nil, []int{1} }, true},
-		"no more":        {func(r *docstore.Registration) { r.Former, r.Building, r.Retired = 0, nil, nil }, true},
+		"on its way":     {func(r *docstore.Registration) { r.Building = &docstore.Building{Generation: 1} }, false},
+		"retired":        {func(r *docstore.Registration) { r.Retired = []int{1} }, true},
+		"no more":        {func(*docstore.Registration) {}, true},
 	} {
-		a.registers(t, tt.as)
+		a.registers(t, func(r *docstore.Registration) {
+			r.Live, r.Former, r.Building, r.Retired = 0, 0, nil, nil
+			tt.as(r)
+		})
 		if a.one.adoption.isGone(t.Context(), first) {
 			t.Errorf("%s: it counts as gone, and it is ready", name)
 		}
-		was := docstore.PartitionsIn[Authority](a.redis, first)
-		all := make([]docstore.Partition, docstore.PartitionCount)
-		for i := range all {
-			all[i] = docstore.Partition(i)
-		}
-		if err := was.MarkUnready(t.Context(), all); err != nil {
+		if err := inPartitions(Authorities).unread(t.Context(), a.stores(), 1); err != nil {
 			t.Fatal(err)
 		}
 		if got := a.one.adoption.isGone(t.Context(), first); got != tt.gone {
@@ -431,13 +435,11 @@ func TestABuildThatIsGoneIsNotWaitedFor(t *testing.T) {
 		}
 		a.makeReady(t, first)
 	}
-	a.registers(t, func(r *docstore.Registration) { r.Former, r.Building, r.Retired = 0, nil, nil })
+	a.registers(t, func(r *docstore.Registration) { r.Live, r.Former, r.Building, r.Retired = 2, 0, nil, nil })
 	if err := a.redis.Drop(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	l := losses()["a disabled user"]
-	l.take(a.history)
-	a.feed(t, a.projector.Consumers()...)
+	l := a.takesAway(t)
 	if visible, outcome := a.one.answered(t, enough, l.types); !visible {
 		t.Errorf("nobody can be answered from it, and it was %s", outcome)
 	}
@@ -513,6 +515,42 @@ func TestReadersThatCannotBeToldApart(t *testing.T) {
 	defer cancel()
 	if _, ok := a.one.adoption.everywhere(short, goal{a.log, a.head()}, Authorities.At(1).Model()); ok {
 		t.Error("it is over for a process of which nobody knows what it reads")
+	}
+}
+
+// That a build lags is said, with the build, once each time; that there is none
+// yet is not.
+func TestWhyABuildIsNotTakenUp(t *testing.T) {
+	t.Parallel()
+	a := newAnswering(t)
+	var noted []string
+	g := NewGenerations(a.mongo, a.redis)
+	adoption := g.Adopt(AdoptionOptions{
+		Process: uuid.New(), Head: a.headOf, Now: time.Now, Note: func(why error) { noted = append(noted, why.Error()) },
+	})
+	beats := func(what string, said int) {
+		t.Helper()
+		adoption.beat(t.Context())
+		adoption.beat(t.Context())
+		if len(noted) != said {
+			t.Fatalf("%s: it was noted %q", what, noted)
+		}
+	}
+	beats("the registry is not known", 0)
+	if err := g.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.rename() // which only the other build has
+	a.otherAt(t, a.mark(a.head()))
+	beats("it lags", 1)
+	if !strings.Contains(noted[0], Authorities.At(1).Model().String()) {
+		t.Errorf("it does not say which: %s", noted[0])
+	}
+	a.feed(t, a.projector.Consumers()...)
+	a.projector.writesDown(t)
+	beats("it has caught up", 1)
+	if m, err := adoption.live(); m != Authorities.At(1).Model() || err != nil {
+		t.Errorf("it answers from %v, %v", m, err)
 	}
 }
 

@@ -120,18 +120,26 @@ func (g *Generations) Refresh(ctx context.Context) error {
 }
 
 // Live tells which build of a projection is read. It fails with ErrUnavailable.
-//
-// What stands in Redis is believed for as long as nobody says otherwise: a
-// generation that was dropped there is not ready, which no one takes for an
-// answer, and commands go on while MongoDB is away.
 func (g *Generations) Live(projection string, version int) (docstore.Model, error) {
-	if g.adoption != nil && projection == Authorities.Name && version == Authorities.Version {
-		return g.adoption.live()
+	if a := g.adopted(projection, version); a != nil {
+		return a.live()
 	}
 	return g.registered(projection, version)
 }
 
+// adopted is who decides about a projection beside the registry; nil: nobody.
+func (g *Generations) adopted(projection string, version int) *Adoption {
+	if projection != Authorities.Name || version != Authorities.Version {
+		return nil
+	}
+	return g.adoption
+}
+
 // registered tells which build the registry says is live.
+//
+// What stands in Redis is believed for as long as nobody says otherwise: a
+// generation that was dropped there is not ready, which no one takes for an
+// answer, and commands go on while MongoDB is away.
 func (g *Generations) registered(projection string, version int) (docstore.Model, error) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
@@ -156,7 +164,8 @@ func (g *Generations) Authorities() docstore.Model {
 }
 
 // Ready tells whether every read model of this program's has a live generation.
-// It fails with ErrUnavailable.
+// Whether one is adopted Authentication.Ready tells, which asks Redis. It fails
+// with ErrUnavailable.
 func (g *Generations) Ready(context.Context) error {
 	var errs []error
 	for _, r := range readModels() {
@@ -169,8 +178,8 @@ func (g *Generations) Ready(context.Context) error {
 // chosen is the generation of a read model that is read; 0 when none is. For how
 // long that is believed does not count here.
 func (g *Generations) chosen(r readModel) int {
-	if g.adoption != nil && r.name == Authorities.Name && r.version == Authorities.Version {
-		return g.adoption.current().Generation
+	if a := g.adopted(r.name, r.version); a != nil {
+		return a.current().Generation
 	}
 	return g.of(r).Live
 }

@@ -52,7 +52,7 @@ var Memberships = Projection[Membership]{
 		}
 	},
 	Apply:   applyToMembership,
-	Tags:    func(m *Membership) authz.Tags { return m.Tags() },
+	Tags:    (*Membership).Tags,
 	Texts:   func(*Membership) map[string]string { return nil },
 	Indexes: docstore.Indexes{Sorts: []docstore.Field{ofUser}, Owned: []docstore.Field{ofUser}},
 }

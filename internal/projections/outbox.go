@@ -34,10 +34,7 @@ func (o *outbox[T]) put(next T) {
 	}
 	o.waits[next.model()] = next
 	o.mu.Unlock()
-	select {
-	case o.more <- struct{}{}:
-	default: // it is awake already
-	}
+	poke(o.more)
 }
 
 func (o *outbox[T]) take() []T {

@@ -81,11 +81,8 @@ func (a *Adoption) everywhere(ctx context.Context, g goal, there docstore.Model)
 				continue
 			}
 			// Whatever is found now, the roll is read once more after it.
-			if shows[r.model] = a.shows(ctx, r.model, g) || a.isGone(ctx, r.model); shows[r.model] {
-				again = true
-			} else {
-				behind = true
-			}
+			shows[r.model] = a.passed(ctx, r.model, g)
+			again, behind = again || shows[r.model], behind || !shows[r.model]
 		}
 		if !again && !behind {
 			return all, true
@@ -96,10 +93,23 @@ func (a *Adoption) everywhere(ctx context.Context, g goal, there docstore.Model)
 	}
 }
 
-func (a *Adoption) shows(ctx context.Context, m docstore.Model, g goal) bool {
+// passed tells whether nobody is answered from a build as it was before g.
+// MongoDB is asked only about one that looks as if it were gone.
+func (a *Adoption) passed(ctx context.Context, m docstore.Model, g goal) bool {
 	states, err := a.states(ctx, m)
-	return err == nil && !slices.ContainsFunc(states, func(s docstore.State) bool { return !reached(s, g) })
+	switch {
+	case err != nil:
+		return false
+	case !slices.ContainsFunc(states, func(s docstore.State) bool { return !reached(s, g) }):
+		return true
+	case slices.ContainsFunc(states, isReady):
+		return false
+	default:
+		return a.isGone(ctx, m)
+	}
 }
+
+func isReady(s docstore.State) bool { return s.Ready }
 
 // isGone tells whether nobody is answered from a build whoever reads it, and
 // nobody will be: it is registered no more, or as retired, so that it is not
@@ -110,5 +120,5 @@ func (a *Adoption) isGone(ctx context.Context, m docstore.Model) bool {
 		return false
 	}
 	states, err := a.states(ctx, m)
-	return err == nil && !slices.ContainsFunc(states, func(s docstore.State) bool { return s.Ready })
+	return err == nil && !slices.ContainsFunc(states, isReady)
 }

@@ -31,7 +31,8 @@ type RevocationOptions struct {
 	// Bound is how long one is kept at most; a second when it is zero, and
 	// never more than MaxRevocationBound.
 	Bound time.Duration
-	// Process is this process's own name, new with each start.
+	// Process is this process's own name, new with each start; Adoption's, where
+	// there is one, for others know this process by it on both rolls.
 	Process uuid.UUID
 	// Now is a clock with a monotonic reading.
 	Now func() time.Time
@@ -49,7 +50,7 @@ type RevocationOptions struct {
 // Revocations is one process's part in that a right that was taken away is
 // honoured by none: it drops what it hears was changed, says so, and waits for
 // the others to say so. All of that only makes it faster than the bound, after
-// which no document that is older is served anywhere, heard or not.
+// which nothing that is older is served from memory anywhere, heard or not.
 type Revocations struct {
 	RevocationOptions
 	redis  *docstore.Redis
@@ -77,6 +78,9 @@ type peer struct {
 // NewRevocations returns a process's part. It takes none before Run runs.
 func NewRevocations(r *docstore.Redis, o RevocationOptions) *Revocations {
 	began := o.Now()
+	if o.Adoption != nil {
+		o.Process = o.Adoption.Process
+	}
 	o.Bound = min(cmp.Or(o.Bound, time.Second), MaxRevocationBound)
 	if o.Model == nil {
 		o.Model = Authorities.Model
@@ -162,10 +166,7 @@ func (r *Revocations) note(m member, handled goal, of docstore.Model) {
 
 // wake has it said soon how far this process is.
 func (r *Revocations) wake() {
-	select {
-	case r.speak <- struct{}{}:
-	default: // it is awake already
-	}
+	poke(r.speak)
 }
 
 // confirmation says how far a process is with dropping. One that is lost costs

@@ -17,10 +17,10 @@ const (
 )
 
 // Wait waits until no process honours what events of these types took away at
-// a position of the log. It begins when authentication is there: from then on
-// nobody reads anything older, so that it is over when every live process says
-// that it dropped what was older, and in any case when the bound has passed.
-// It tells false when ctx ends before.
+// a position of the log. First every build that somebody is answered from has to
+// show it, however long that takes: from then on nobody reads anything older, so
+// that it is over when every live process says that it dropped what was older,
+// and in any case when the bound has passed. It tells false when ctx ends before.
 func (r *Revocations) Wait(ctx context.Context, log events.LogID, position events.Position, types []string) bool {
 	began := r.cache.clock()
 	if len(types) > 0 && !slices.ContainsFunc(types, r.awaited) {

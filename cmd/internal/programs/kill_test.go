@@ -143,7 +143,7 @@ func (h *hunt) serves(i int) {
 func (h *hunt) progress(more int) {
 	h.t.Helper()
 	until := h.journal.acks.Load() + int64(more)
-	within(h.t, 30*time.Second, fmt.Sprintf("%d more commands are acknowledged", more), func() bool {
+	testkit.Within(h.t, 30*time.Second, fmt.Sprintf("%d more commands are acknowledged", more), func() bool {
 		return h.journal.acks.Load() >= until || h.t.Failed()
 	})
 }

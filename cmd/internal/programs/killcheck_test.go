@@ -99,7 +99,7 @@ func (h *hunt) caughtUp(head events.Position) {
 			ParkedCount int             `json:"parked_count"`
 		} `json:"items"`
 	}
-	within(h.t, 30*time.Second, "every read model has reached the end of the log", func() bool {
+	testkit.Within(h.t, 30*time.Second, "every read model has reached the end of the log", func() bool {
 		if h.read("/operations/projections", h.keys[0], &answer) != http.StatusOK || len(answer.Items) == 0 {
 			return false
 		}
@@ -257,5 +257,5 @@ func (h *hunt) opens(key string, yes bool) {
 	if yes {
 		want = http.StatusOK
 	}
-	within(h.t, 10*time.Second, "a key is answered "+strconv.Itoa(want), func() bool { return h.read("/me", key, nil) == want })
+	testkit.Within(h.t, 10*time.Second, "a key is answered "+strconv.Itoa(want), func() bool { return h.read("/me", key, nil) == want })
 }

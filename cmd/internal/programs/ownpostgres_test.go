@@ -53,7 +53,7 @@ func startPostgres(t *testing.T, e environment) *ownPostgres {
 	}()
 	o := &ownPostgres{local: p}
 	t.Cleanup(func() { o.stop(t) })
-	within(t, time.Minute, "Postgres has started", func() bool {
+	testkit.Within(t, time.Minute, "Postgres has started", func() bool {
 		if p.hasEnded() {
 			t.Fatalf("no Postgres: %s", p.stderr())
 		}
@@ -227,21 +227,5 @@ func (o *ownPostgres) stop(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("what the stores said:\n%s", o.local.stderr())
-	}
-}
-
-// within is testkit.Eventually with another limit.
-func within(t *testing.T, limit time.Duration, what string, ok func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waited in vain until %s", what)
-		case <-tick.C:
-		}
 	}
 }

@@ -67,29 +67,25 @@ func end(held map[int]syscall.Signal) {
 }
 
 // gone waits until no group in held has a member left. They are no children of
-// ours, so nobody tells when they end, and they are asked again and again.
+// ours, so nobody tells when they end.
 func gone(held map[int]syscall.Signal, limit time.Duration) bool {
-	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		left := 0
+	return Until(limit, 10*time.Millisecond, func() bool {
 		for pid := range held {
 			if err := syscall.Kill(-pid, 0); !errors.Is(err, syscall.ESRCH) {
-				left++
+				return false
 			}
 		}
-		if left == 0 {
-			return true
-		}
-	}
-	return false
+		return true
+	})
 }
 
 // removeAll tries again for a while: what a process in a held group began in a
 // group of its own, as Postgres does, may still be writing its last file, and
 // nobody tells us when that ends.
-func removeAll(path string) error {
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		if err := os.RemoveAll(path); err == nil || time.Now().After(deadline) {
-			return err
-		}
-	}
+func removeAll(path string) (err error) {
+	Until(5*time.Second, 100*time.Millisecond, func() bool {
+		err = os.RemoveAll(path)
+		return err == nil
+	})
+	return err
 }
